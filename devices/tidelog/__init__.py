@@ -1,0 +1,1 @@
+"""Tidelog: message logs kept in step over links that are slow, costly and often gone."""

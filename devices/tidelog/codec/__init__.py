@@ -1,0 +1,1 @@
+"""How the bodies of a page are compressed; negotiated by id."""

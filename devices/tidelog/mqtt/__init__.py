@@ -1,0 +1,1 @@
+"""Transports of a device: paho over the network, loopback in one process."""

@@ -1,0 +1,220 @@
+"""What the device machine needs from the world, as protocols that stores and transports fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tidelog.wire.errors import TidelogError
+from tidelog.wire.ranges import EMPTY, RangeSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record of a log, as the application sees it.
+
+    Attributes:
+        channel: the channel's name.
+        seq: its number in the channel, from 1.
+        author: the user who wrote it.
+        time: the service's clock when it was stored, Unix milliseconds; never falls with ``seq``.
+        sent: the author's clock, Unix milliseconds; equal to ``time`` where it is not known to differ.
+        kind: 0 message, from 16 on the application's.
+        body: opaque bytes.
+        content_type: a media type, or empty.
+    """
+
+    channel: str
+    seq: int
+    author: str
+    time: int
+    sent: int
+    kind: int
+    body: bytes
+    content_type: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, bytes that are not replaced by U+FFFD."""
+        return self.body.decode("utf8", "replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a device knows of one channel.
+
+    Attributes:
+        channel: the channel's name.
+        epoch: the log's incarnation that the rest speaks of.
+        have: seqs accounted for: held, or told that they are void.
+        wanted: seqs that were asked for or pushed; a gap is wanted and not in ``have``.
+        head: the highest seq known to exist.
+        floor: the lowest seq that can still be had.
+    """
+
+    channel: str
+    epoch: int
+    have: RangeSet = EMPTY
+    wanted: RangeSet = EMPTY
+    head: int = 0
+    floor: int = 1
+
+    @property
+    def gaps(self) -> RangeSet:
+        """Seqs that exist, were asked for and are not accounted for."""
+        return (self.wanted & RangeSet([(self.floor, max(self.floor, self.head + 1))])) - self.have
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxEntry:
+    """A message that waits for its receipt.
+
+    Attributes:
+        n: its number within the outbox, from 1.
+        channel: the channel's name.
+        kind: 0 message, from 16 on the application's.
+        sent: the device's clock when it was written, Unix milliseconds.
+        content_type: a media type, or empty.
+        body: opaque bytes.
+        rejected: the code with which the service refused it for good, else empty; it is not sent again.
+    """
+
+    n: int
+    channel: str
+    kind: int
+    sent: int
+    content_type: str
+    body: bytes
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that a machine needs to go on after a restart; records stay in the store.
+
+    Attributes:
+        outbox_id: 4 random bytes made with the store.
+        next_n: the number of the next message.
+        outbox: entries ascending by ``n``.
+        holdings: one a channel.
+    """
+
+    outbox_id: bytes
+    next_n: int
+    outbox: tuple[OutboxEntry, ...]
+    holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a step of the machine changes in the store; applied whole and durably, or not at all.
+
+    Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
+    ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
+    ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0.
+
+    Attributes:
+        records: ``(epoch, record)`` pairs.
+        dropped: ``(channel, epoch, seqs)`` triples.
+    """
+
+    records: tuple[tuple[int, Record], ...] = ()
+    dropped: tuple[tuple[str, int, RangeSet], ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    queued: tuple[OutboxEntry, ...] = ()
+    settled: tuple[int, ...] = ()
+    next_n: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(
+            self.records or self.dropped or self.holdings or self.queued or self.settled or self.next_n
+        )
+
+
+class Store(Protocol):
+    """A device's durable state: records, holdings and outbox together.
+
+    Methods may be called from several threads; an implementation serialises them. All raise
+    `tidelog.wire.errors.Unavailable` (codes ``store_locked``, ``store_full``, ``store_damaged``,
+    ``store_failed``) where the disk or the file fails; after that nothing was changed.
+    """
+
+    def load(self) -> Snapshot:
+        """Read what a machine starts from."""
+        ...
+
+    def apply(self, changes: Changes) -> None:
+        """Write a step's changes in one transaction; on return they survive a power cut."""
+        ...
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
+        ...
+
+    def held(self, channel: str, epoch: int) -> int:
+        """How many records of the channel are in the store."""
+        ...
+
+    def close(self) -> None:
+        """Release the file; idempotent."""
+        ...
+
+
+class Listener(Protocol):
+    """What a transport tells; called on the transport's thread, and only enqueues."""
+
+    def on_online(self, *, session_present: bool) -> None:
+        """The broker accepted the connection and the subscription to the reply topic is in place."""
+        ...
+
+    def on_offline(self, reason: TidelogError) -> None:
+        """The connection is gone, or an attempt failed; the transport goes on trying by itself."""
+        ...
+
+    def on_packet(self, topic: str, payload: bytes, size: int) -> None:
+        """A PUBLISH arrived.
+
+        Args:
+            topic: its topic.
+            payload: its payload.
+            size: MQTT bytes that it took on the socket, headers and acknowledgements included.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """A device's link to the broker."""
+
+    def start(self, listener: Listener) -> None:
+        """Begin to connect in the background; returns at once, never raises because the link is down."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> int:
+        """Hand a PUBLISH to the socket; while offline it is dropped (the machine sends again).
+
+        Returns:
+            MQTT bytes that it takes on the socket, headers and acknowledgements included; 0 if dropped.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Publish the offline status, disconnect cleanly and end the threads; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A packet to publish.
+
+    Attributes:
+        topic: its topic.
+        payload: its payload.
+        qos: 0 or 1.
+        purpose: the id of the sync job that causes it, 0 for none: its bytes are accounted there.
+    """
+
+    topic: str
+    payload: bytes = field(repr=False)
+    qos: int = 0
+    purpose: int = 0

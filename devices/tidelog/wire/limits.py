@@ -1,0 +1,89 @@
+"""Every bound on what a peer may send, each with its reason (SPEC.md, "Limits")."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+"""The protocol version of this package: the upper 3 bits of a packed frame's first byte."""
+
+SEQ_STOP: Final = 2**53
+"""Seqs are below this, so that JSON readers hold them exactly; as a range's end it means "no end"."""
+
+PACKET_BYTES_MAX: Final = 65_536
+"""A payload; the lowest common bound of public brokers."""
+
+PAGE_BYTES_DEFAULT: Final = 16_384
+"""A page of an answer: what a dropped link costs at most."""
+
+PAGE_BYTES_MIN: Final = 256
+"""The smallest page that a device may ask for: one short record with its headers."""
+
+PAGE_BYTES_MAX: Final = 61_440
+"""The largest page: a packet less 4 KiB for headers and the columns of the last record."""
+
+BODY_BYTES_MAX: Final = 32_768
+"""A body that goes inline; larger ones are to go as stubs."""
+
+TOPIC_BYTES_MAX: Final = 128
+"""Half of the 256 that public brokers allow; leaves room for a broker's prefix."""
+
+CHANNEL_BYTES_MAX: Final = 64
+"""A channel's name in UTF-8: with the longest device id and message number it fits a topic."""
+
+CHANNEL_LEVELS_MAX: Final = 3
+"""Levels of a channel's name: ``tl1/<device>/put/<n>/a/b/c`` has 6 of the 7 slashes allowed."""
+
+USER_BYTES_MAX: Final = 64
+"""A user's name in UTF-8: it is written into author tables, so it is paid for."""
+
+DEVICE_CHARS_MAX: Final = 23
+"""A device id: the longest client id that every MQTT 3.1.1 broker must accept (section 3.1.3.1)."""
+
+CONTENT_TYPE_BYTES_MAX: Final = 64
+"""A content type: a media type with one parameter."""
+
+RUNS_MAX: Final = 16_384
+"""Runs in a have-set or want-set: a packet holds no more at two bytes a hole and run."""
+
+STATEMENTS_MAX: Final = 4_096
+"""Channels stated or named in one request."""
+
+BATCH_MESSAGES_MAX: Final = 1_024
+"""Messages in one packet on the way up, and receipts in one on the way down."""
+
+PAGE_RECORDS_MAX: Final = 8_192
+"""Records in one page: bounds the work of a page of empty bodies."""
+
+AUTHORS_MAX: Final = 8_192
+"""Entries of a page's author table: one a record at most."""
+
+MESSAGE_NUMBER_STOP: Final = 2**53
+"""Message numbers are below this, so that JSON readers hold them exactly."""
+
+MESSAGE_WINDOW: Final = 65_536
+"""How far above the highest contiguous message number an unseen one may be; receipts are kept as long."""
+
+TIME_MS_STOP: Final = 2**53
+"""Times, in milliseconds since 1970 (UTC), are below this, so that JSON readers hold them exactly."""
+
+KIND_STOP: Final = 256
+"""Kinds are below this: one byte."""
+
+REQUEST_ID_STOP: Final = 65_536
+"""Request ids are below this: three bytes at most, and random enough to tell a stale answer."""
+
+EPOCH_STOP: Final = 2**32
+"""Epochs are below this; random, so that two incarnations differ without a shared counter."""
+
+OUTBOX_ID_BYTES: Final = 4
+"""The random id of a device's outbox."""
+
+VARINT_BYTES_MAX: Final = 8
+"""A varint: 56 bits, more than any number here; a longer one is malformed."""
+
+NESTING_MAX: Final = 8
+"""Arrays within arrays in a packed frame, and objects within objects in JSON."""
+
+ITEMS_MAX: Final = 32_768
+"""CBOR items in a packed frame: bounds the decoder's work before anything is built."""

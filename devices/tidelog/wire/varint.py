@@ -1,0 +1,70 @@
+"""Varints: 7 bits a byte, least significant first, the top bit says that more follow (SPEC.md, "Columns")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.limits import VARINT_BYTES_MAX
+
+_BITS = 7
+_MORE = 0x80
+
+
+def zigzag(value: int) -> int:
+    """Fold a signed number into an unsigned one: 0, -1, 1, -2 become 0, 1, 2, 3."""
+    return value << 1 if value >= 0 else (-value << 1) - 1
+
+
+def unzigzag(value: int) -> int:
+    """The inverse of `zigzag`."""
+    return -((value + 1) >> 1) if value & 1 else value >> 1
+
+
+def encode(values: Iterable[int]) -> bytes:
+    """Write unsigned numbers one after the other.
+
+    Args:
+        values: each from 0 to 2**56 - 1.
+    """
+    out = bytearray()
+    for number in values:
+        value = number
+        while value >= _MORE:
+            out.append(value & 0x7F | _MORE)
+            value >>= _BITS
+        out.append(value)
+    return bytes(out)
+
+
+def decode(data: bytes, *, count_max: int) -> list[int]:
+    """Read all numbers of a byte string.
+
+    Args:
+        data: varints and nothing else.
+        count_max: the most numbers to accept.
+
+    Returns:
+        the numbers, each below 2**56.
+
+    Raises:
+        ProtocolError: a varint is cut short, longer than 8 bytes or padded with zeros, or there are too many.
+    """
+    values: list[int] = []
+    value = shift = 0
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        shift += _BITS
+        if byte & _MORE:
+            if shift >= _BITS * VARINT_BYTES_MAX:
+                raise ProtocolError("a varint is longer than 8 bytes")
+            continue
+        if byte == 0 and shift > _BITS:
+            raise ProtocolError("a varint is padded")
+        values.append(value)
+        value = shift = 0
+    if shift:
+        raise ProtocolError("a varint is cut short")
+    if len(values) > count_max:
+        raise ProtocolError(f"{len(values)} numbers where {count_max} are allowed")
+    return values

@@ -1,0 +1,1 @@
+"""A simulated fleet that checks the service record by record."""

@@ -1,0 +1,1 @@
+"""The service beside the broker: it stores each message as a numbered record."""

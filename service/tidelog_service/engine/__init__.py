@@ -1,0 +1,1 @@
+"""The sans-I/O service: what is stored, what is answered, who may read."""

@@ -1,0 +1,164 @@
+"""What the engine needs from the world: the store, as a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from tidelog.wire.ranges import RangeSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """A device as the service knows it.
+
+    Attributes:
+        device: its id.
+        user_id: whose it is.
+        user: that user's name.
+        revoked: whether it may do nothing any more.
+    """
+
+    device: str
+    user_id: int
+    user: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """A channel's log as it stands.
+
+    Attributes:
+        id: the store's key.
+        name: the channel's name.
+        epoch: its incarnation, 1 to 2**32 - 1.
+        head: the highest seq given; 0 for none.
+        floor: the lowest seq that is kept.
+        time: the highest time given, Unix milliseconds; 0 for none.
+    """
+
+    id: int
+    name: str
+    epoch: int
+    head: int
+    floor: int
+    time: int
+
+
+class Row(NamedTuple):
+    """A stored record; a tuple because a page holds thousands of them."""
+
+    seq: int
+    author: str
+    time: int
+    sent: int
+    kind: int
+    content_type: str
+    body: bytes
+
+
+class NewRow(NamedTuple):
+    """A record to store, in the column order of the table."""
+
+    channel_id: int
+    seq: int
+    author_id: int
+    time: int
+    sent: int
+    kind: int
+    content_type: str
+    body: bytes
+
+
+class OutboxKey(NamedTuple):
+    """A device's outbox: the device's id and the outbox's 4 bytes (empty for plain clients)."""
+
+    device: str
+    outbox: bytes
+
+
+class Taken(NamedTuple):
+    """What the service remembers of a message that it took.
+
+    ``digest`` is 8 bytes over what the device wrote; see `tidelog_service.engine.ingest`.
+    """
+
+    n: int
+    channel_id: int
+    seq: int
+    time: int
+    digest: bytes
+
+
+class Store(Protocol):
+    """The service's durable state.
+
+    One thread at a time calls it. Reads outside a transaction see the last commit. Every method may raise
+    `tidelog.wire.errors.Unavailable` (code ``store_failed`` or ``store_full``) where the database fails;
+    a transaction that raises is rolled back whole.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A write transaction: locks out other writers at once, and is on disk when it ends without error."""
+        ...
+
+    def terminal(self, device: str) -> Terminal | None:
+        """The device, or ``None`` where there is none; a revocation made elsewhere is seen at once."""
+        ...
+
+    def logs_of(self, user_id: int) -> dict[str, Log]:
+        """Every channel that the user may read, by name, with head and floor as they stand now."""
+        ...
+
+    def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
+        """Those of the named channels that the user may write; inside a transaction their rows are locked."""
+        ...
+
+    def audience(self, channel_id: int) -> tuple[str, ...]:
+        """Ids of all devices, not revoked, of the channel's members."""
+        ...
+
+    def rows(
+        self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
+    ) -> list[Row]:
+        """Stored records among ``seqs``, read by primary-key range; work grows with what is returned.
+
+        Args:
+            channel_id: the channel.
+            seqs: which ones; every run is finite.
+            records_max: at most so many.
+            bytes_max: stop when the bodies read exceed this; the first is always returned.
+            newest_first: read from the largest seq down, else from the smallest up.
+
+        Returns:
+            rows in the order read.
+        """
+        ...
+
+    def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
+        """For each outbox, the message numbers taken so far; empty where it is new."""
+        ...
+
+    def taken(self, key: OutboxKey, ns: Sequence[int]) -> dict[int, Taken]:
+        """What is remembered of these numbers of an outbox; forgotten ones are absent."""
+        ...
+
+    def append(self, rows: Sequence[NewRow]) -> None:
+        """Insert records; inside a transaction."""
+        ...
+
+    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
+        """Set head and time by channel id; inside the transaction that appended the rows."""
+        ...
+
+    def remember(
+        self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
+    ) -> None:
+        """Keep what was taken and the outboxes' numbers; inside the same transaction.
+
+        What lies more than ``MESSAGE_WINDOW`` below an outbox's highest contiguous number may be forgotten.
+        """
+        ...

@@ -49,10 +49,10 @@ bench: setup system-packages ## measure speed, as ratios to a ceiling in the sam
 	$(BIN)/python -m bench
 
 soak: setup system-packages  ## long simulations
-	$(BIN)/pytest -q -m soak -n 2 --override-ini addopts="--import-mode=importlib" --timeout 3600
+	$(BIN)/pytest -q -m soak -n 2 --timeout 3600
 
 fuzz: setup      ## long fuzzing of the decoders
-	$(BIN)/pytest -q -m fuzz --override-ini addopts="--import-mode=importlib" --timeout 3600
+	$(BIN)/pytest -q -m fuzz --timeout 3600
 
 clean:           ## remove the environment and caches (never the data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

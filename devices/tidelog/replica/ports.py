@@ -169,7 +169,10 @@ class Listener(Protocol):
         ...
 
     def on_offline(self, reason: TidelogError) -> None:
-        """The connection is gone, or an attempt failed; the transport goes on trying by itself."""
+        """The connection is gone, or an attempt failed; the transport goes on trying by itself.
+
+        It must not raise: that would end the transport's thread.
+        """
         ...
 
     def on_packet(self, topic: str, payload: bytes, size: int) -> None:
@@ -196,6 +199,10 @@ class Transport(Protocol):
         Returns:
             MQTT bytes that it takes on the socket, headers and acknowledgements included; 0 if dropped.
         """
+        ...
+
+    def hasten(self) -> None:
+        """Try to connect now, where it waits between attempts."""
         ...
 
     def stop(self) -> None:

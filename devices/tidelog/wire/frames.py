@@ -112,12 +112,14 @@ class Receipts:
     Attributes:
         outbox: as in the messages.
         highest: the highest ``n`` that the service has ever taken from this outbox.
+        author: the user whom the service takes the device's messages to be from.
         receipts: what is stored, in the order of ``n``.
         rejections: what is not.
     """
 
     outbox: bytes
     highest: int
+    author: str = ""
     receipts: tuple[Receipt, ...] = ()
     rejections: tuple[Rejection, ...] = ()
 

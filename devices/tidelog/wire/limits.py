@@ -7,6 +7,9 @@ from typing import Final
 VERSION: Final = 1
 """The protocol version of this package: the upper 3 bits of a packed frame's first byte."""
 
+VERSION_STOP: Final = 8
+"""Versions are below this: 3 bits."""
+
 SEQ_STOP: Final = 2**53
 """Seqs are below this, so that JSON readers hold them exactly; as a range's end it means "no end"."""
 
@@ -55,9 +58,6 @@ BATCH_MESSAGES_MAX: Final = 1_024
 PAGE_RECORDS_MAX: Final = 8_192
 """Records in one page: bounds the work of a page of empty bodies."""
 
-AUTHORS_MAX: Final = 8_192
-"""Entries of a page's author table: one a record at most."""
-
 MESSAGE_NUMBER_STOP: Final = 2**53
 """Message numbers are below this, so that JSON readers hold them exactly."""
 
@@ -87,3 +87,18 @@ NESTING_MAX: Final = 8
 
 ITEMS_MAX: Final = 32_768
 """CBOR items in a packed frame: bounds the decoder's work before anything is built."""
+
+BODY_SIZE_STOP: Final = 2**53
+"""Sizes of whole bodies, told where only the beginning travels, are below this: JSON holds them exactly."""
+
+FAULT_TEXT_BYTES_MAX: Final = 512
+"""What a fault says to people: a sentence or two."""
+
+CODEC_STOP: Final = 32
+"""Codec ids are below this, so that a request offers them as bits of one number."""
+
+PAGE_BODIES_BYTES_MAX: Final = 1_048_576
+"""All bodies of a page, expanded: bounds what a codec inflates; sixteen times a packet."""
+
+JSON_DIGITS_MAX: Final = 16
+"""Digits of a number in JSON: all below 2**53 fit."""

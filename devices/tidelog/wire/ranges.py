@@ -134,13 +134,6 @@ class RangeSet:
         return RangeSet.of_sorted((*self.runs[:-1], (start, run[1])))
 
 
-EMPTY: Final = RangeSet()
-"""The set of nothing."""
-
-EVERYTHING: Final = RangeSet([(1, SEQ_STOP)])
-"""Every seq there can be."""
-
-
 def _checked(runs: Iterable[Run]) -> Iterator[Run]:
     for start, stop in runs:
         if start < 0 or stop < start:
@@ -186,3 +179,10 @@ def _subtract(left: tuple[Run, ...], right: tuple[Run, ...]) -> Iterator[Run]:
             k += 1
         if start < stop:
             yield start, stop
+
+
+EMPTY: Final = RangeSet()
+"""The set of nothing."""
+
+EVERYTHING: Final = RangeSet([(1, SEQ_STOP)])
+"""Every seq there can be."""

@@ -61,7 +61,7 @@ class Row(NamedTuple):
 
 
 class NewRow(NamedTuple):
-    """A record to store, in the column order of the table."""
+    """A record to store."""
 
     channel_id: int
     seq: int
@@ -97,8 +97,9 @@ class Store(Protocol):
     """The service's durable state.
 
     One thread at a time calls it. Reads outside a transaction see the last commit. Every method may raise
-    `tidelog.wire.errors.Unavailable` (code ``store_failed`` or ``store_full``) where the database fails;
-    a transaction that raises is rolled back whole.
+    `tidelog.wire.errors.Unavailable` where the database fails, with the code ``store_full`` (the disk),
+    ``store_busy`` (another process holds it), ``store_damaged``, ``store_read_only``, ``store_unreadable``,
+    or ``store_failed`` for anything else. A transaction that raises is rolled back whole.
     """
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -130,7 +131,8 @@ class Store(Protocol):
             channel_id: the channel.
             seqs: which ones; every run is finite.
             records_max: at most so many.
-            bytes_max: stop when the bodies read exceed this; the first is always returned.
+            bytes_max: stop before the body with which the bodies returned would exceed this; the first
+                is always returned.
             newest_first: read from the largest seq down, else from the smallest up.
 
         Returns:
@@ -147,11 +149,19 @@ class Store(Protocol):
         ...
 
     def append(self, rows: Sequence[NewRow]) -> None:
-        """Insert records; inside a transaction."""
+        """Insert records; inside a transaction.
+
+        Raises:
+            UsageError: a seq is higher than the store can number a log (``log_full``).
+        """
         ...
 
     def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
-        """Set head and time by channel id; inside the transaction that appended the rows."""
+        """Set head and time by channel id; inside the transaction that appended the rows.
+
+        Raises:
+            UsageError: as `append`.
+        """
         ...
 
     def remember(

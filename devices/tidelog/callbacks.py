@@ -1,0 +1,88 @@
+"""The thread that runs the application's callbacks, so that they may call the device and wait."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+from collections.abc import Callable
+
+from tidelog.replica.ports import Record
+
+
+class Callbacks:
+    """Runs callbacks in the order of what happened, on one thread."""
+
+    def __init__(self) -> None:
+        """Nobody listens yet."""
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="tidelog-callbacks", daemon=True)
+        self._lock = threading.Lock()
+        self._on_record: dict[object, Callable[[Record], None]] = {}
+        self._on_error: dict[object, Callable[[Exception], None]] = {}
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread once what was queued is done; from a callback it does not wait for itself."""
+        self._queue.put(None)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def on_record(self, callback: Callable[[Record], None]) -> Callable[[], None]:
+        """Add a listener; returns what removes it."""
+        return self._add(self._on_record, callback)
+
+    def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
+        """Add a listener; returns what removes it."""
+        return self._add(self._on_error, callback)
+
+    def arrived(self, records: tuple[Record, ...]) -> None:
+        """Queue new records for the listeners, if there are any."""
+        with self._lock:
+            listeners = list(self._on_record.values())
+        for record in records if listeners else ():
+            self._queue.put(lambda record=record: self._call_all(listeners, record))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+    def trouble(self, error: Exception) -> None:
+        """Queue an error for the listeners."""
+        self._queue.put(lambda: self._report(error))
+
+    def _add(
+        self, listeners: dict[object, Callable[..., None]], callback: Callable[..., None]
+    ) -> Callable[[], None]:
+        key = object()
+        with self._lock:
+            listeners[key] = callback
+
+        def remove() -> None:
+            with self._lock:
+                listeners.pop(key, None)
+
+        return remove
+
+    def _call_all(self, listeners: list[Callable[[Record], None]], record: Record) -> None:
+        for listener in listeners:
+            try:
+                listener(record)
+            except Exception as error:  # noqa: BLE001 - the application's own, told to on_error
+                self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        with self._lock:
+            listeners = list(self._on_error.values())
+        if not listeners:
+            threading.excepthook(
+                threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
+            )
+        for listener in listeners:
+            try:
+                listener(error)
+            except Exception:  # noqa: BLE001 - nobody else is left to tell
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self._thread)))
+
+    def _run(self) -> None:
+        while (work := self._queue.get()) is not None:
+            work()

@@ -1,0 +1,635 @@
+"""The public face: a device that keeps its message logs in step.
+
+Example:
+    >>> with Device("mqtt://127.0.0.1:1883", device="a1phone", secret="...", store="phone.db") as phone:
+    ...     receipt = phone.send("room1", "hello").result(timeout=10)
+    ...     report = phone.sync()
+    ...     for record in phone.records("room1"):
+    ...         print(record.seq, record.author, record.text)
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NoReturn, Self
+
+from tidelog import codec as codecs
+from tidelog.callbacks import Callbacks
+from tidelog.driver import Command, Driver, T
+from tidelog.mqtt.paho import PahoTransport
+from tidelog.replica.machine import Machine
+from tidelog.replica.ports import Holding, OutboxEntry, Record, Store, Transport
+from tidelog.replica.requests import Job
+from tidelog.replica.steps import (
+    Arrived,
+    Event,
+    Receipt,
+    Receipted,
+    Refused,
+    Renumbered,
+    Step,
+    SyncEnded,
+    SyncReport,
+    Trouble,
+)
+from tidelog.replica.tuning import Tuning
+from tidelog.store.memory import MemoryStore
+from tidelog.store.sqlite import SqliteStore
+from tidelog.wire.errors import Denied, TidelogError, Unavailable, UsageError
+from tidelog.wire.frames import CODEC_NONE, KIND_APPLICATION_FIRST, KIND_MESSAGE, Presence
+from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
+    CONTENT_TYPE_BYTES_MAX,
+    KIND_STOP,
+    PAGE_BYTES_DEFAULT,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+    SEQ_STOP,
+)
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.topics import checked_channel, checked_device
+from tidelog.wire.url import BrokerUrl
+
+_LOCAL_SECONDS = 30.0
+"""How long a call waits for the device's own thread and disk."""
+
+_READ_RECORDS = 256
+"""Records read from the store at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """What a device knows of a channel.
+
+    Attributes:
+        name: the channel's name.
+        head: the highest seq known to exist.
+        floor: the lowest seq that can still be had.
+        held: how many records are in the device's store.
+        unread: not in this version: ``None``.
+    """
+
+    name: str
+    head: int
+    floor: int
+    held: int
+    unread: int | None = None
+
+
+class Device:
+    """A device: sends messages, keeps its logs in step, works while the link is down.
+
+    Args:
+        url: ``mqtt://``, ``mqtts://``, ``ws://`` or ``wss://`` with host and port; ``?v=5`` for MQTT 5.
+        device: the device's id: 1 to 23 of ``[a-z0-9-]``; MQTT user name and client id equal it.
+        secret: its password.
+        store: path of the SQLite file that keeps records, holdings and outbox, or ``":memory:"``, which
+            loses the outbox when the process ends.
+        codec: ``"auto"`` takes whatever the service picks of what this installation can decode; or one name.
+        context_kib: not in this version: ``None``.
+        live: whether records are pushed as they are stored, while connected.
+        transport: instead of the network, e.g. a `tidelog.mqtt.loopback.LoopbackTransport`.
+        page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.
+
+    Raises:
+        UsageError: an argument is not valid, or the store is another device's.
+        Unavailable: the store cannot be opened, e.g. ``store_locked`` by another process.
+    """
+
+    def __init__(  # noqa: PLR0913 - the public face is fixed
+        self,
+        url: str,
+        *,
+        device: str,
+        secret: str,
+        store: str | Path,
+        codec: str = "auto",
+        context_kib: int | None = None,
+        live: bool = True,
+        transport: Transport | None = None,
+        page_bytes: int = PAGE_BYTES_DEFAULT,
+    ) -> None:
+        """See the class."""
+        if context_kib is not None:
+            _not_yet("context_kib")
+        if not PAGE_BYTES_MIN <= page_bytes <= PAGE_BYTES_MAX:
+            raise UsageError(f"page_bytes {page_bytes}: from {PAGE_BYTES_MIN} to {PAGE_BYTES_MAX}")
+        self.device = checked_device(device)
+        self._tuning = Tuning(live=live, page_bytes=page_bytes)
+        self._codecs = _offered(codec)
+        self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
+        self._transport = transport or PahoTransport(
+            BrokerUrl.parse(url),
+            device=self.device,
+            secret=secret,
+            live=Presence.LIVE if live else Presence.QUIET,
+            random=self._random,
+        )
+        self._store = _open_store(store, self.device)
+        self._callbacks = Callbacks()
+        self._lock = threading.Lock()
+        self._link = threading.Condition(self._lock)
+        self._online = False
+        self._offline_reason: TidelogError | None = None
+        self._attempts = 0
+        self._started = False
+        self._closed = False
+        self._sends: dict[int, Future[Receipt]] = {}
+        self._syncs: dict[int, Future[SyncReport]] = {}
+        self._job_ids = itertools.count(1)
+        self._driver = Driver(
+            make_machine=self._make_machine,
+            store=self._store,
+            transport=self._transport,
+            tell=self._tell,
+            on_link=self._link_changed,
+        )
+
+    def _make_machine(self) -> Machine:
+        return Machine(
+            self._store.load(),
+            device=self.device,
+            chance=self._random,
+            tuning=self._tuning,
+            codecs=self._codecs,
+        )
+
+    # The link
+
+    def __enter__(self) -> Self:
+        """Start to connect in the background; never fails because the link is down."""
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise UsageError("the device is closed", code="closed")
+            if self._started:
+                return
+            self._started = True
+        self._callbacks.start()
+        self._driver.start()
+
+    def connect(self, timeout: float = 30.0) -> None:
+        """Wait until there is a connection; where the device waits between attempts, it tries at once.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            Denied: the broker refused the credentials.
+            Unavailable: there was none in time; the reason of the last attempt is in the message.
+        """
+        self._start()
+        self._hasten()
+        with self._link:
+            self._link.wait_for(self._settled, timeout)
+            if not self._online:
+                raise self._why_offline(f"no connection within {timeout:g} s")
+
+    def _settled(self) -> bool:
+        return self._online or isinstance(self._offline_reason, Denied)
+
+    def _why_offline(self, otherwise: str) -> TidelogError:
+        reason = self._offline_reason
+        if isinstance(reason, Denied):
+            return reason
+        if reason is None:
+            return Unavailable(otherwise, code="offline", hint="is the broker's address right?")
+        return Unavailable(f"{otherwise}: {reason}", code="offline", hint=reason.hint)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection to the broker now."""
+        return self._online
+
+    def wait_online(self, timeout: float = 30.0) -> bool:
+        """Wait for a connection, through refusals too.
+
+        Args:
+            timeout: seconds.
+
+        Returns:
+            whether there is one.
+        """
+        self._start()
+        self._hasten()
+        with self._link:
+            return self._link.wait_for(lambda: self._online, timeout)
+
+    def _hasten(self) -> None:
+        """Somebody waits: do not sit out the pause between attempts."""
+        if not self._online:
+            self._transport.hasten()
+
+    def close(self) -> None:
+        """Disconnect and release the store; what waits in the outbox stays on disk. Idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._started:
+            self._driver.stop()
+            self._callbacks.stop()
+        self._store.close()
+        self._fail_waiting(
+            Unavailable("the device was closed before the receipt", code="closed", hint="it is in the outbox")
+        )
+
+    def _fail_waiting(self, error: TidelogError) -> None:
+        with self._lock:
+            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values()]
+            self._sends.clear()
+            self._syncs.clear()
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+
+    def _link_changed(self, online: bool, reason: TidelogError | None) -> None:  # noqa: FBT001 - a callback
+        with self._link:
+            self._online = online
+            if not online:
+                self._offline_reason = reason
+            self._link.notify_all()
+
+    # Writing
+
+    def send(
+        self, channel: str, body: str | bytes, *, kind: int = KIND_MESSAGE, content_type: str | None = None
+    ) -> Future[Receipt]:
+        """Write a message. It is in the outbox on disk when this returns, and sent when the link allows.
+
+        Args:
+            channel: the channel's name.
+            body: text (as UTF-8) or bytes, up to 32 KiB.
+            kind: 0 for a message; 16 to 255 are the application's.
+            content_type: a media type of up to 64 bytes.
+
+        Returns:
+            a future of the receipt: the service's word that the message is on its disk. It fails with
+            `Denied` or `UsageError` where the service refuses the message for good.
+
+        Raises:
+            UsageError: an argument is not valid.
+            Unavailable: the outbox could not be written.
+        """
+        self._start()
+        checked_channel(channel)
+        raw = _checked_body(body)
+        _check_kind(kind)
+        media = _checked_content_type(content_type)
+        sent = time.time_ns() // 1_000_000
+        future: Future[Receipt] = Future()
+
+        def write(machine: Machine, _now: float) -> tuple[int, Step]:
+            n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent)
+            with self._lock:
+                self._sends[n] = future
+            return n, step
+
+        try:
+            self._local(write)
+        except TidelogError:
+            self._forget(future)
+            raise
+        return future
+
+    def _forget(self, future: Future[Receipt]) -> None:
+        with self._lock:
+            self._sends = {n: waiting for n, waiting in self._sends.items() if waiting is not future}
+
+    def edit(self, channel: str, seq: int, body: str | bytes) -> NoReturn:
+        """Not in this version."""
+        del channel, seq, body
+        _not_yet("edit")
+
+    def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> NoReturn:
+        """Not in this version."""
+        del channel, ranges
+        _not_yet("delete")
+
+    def mark_read(self, channel: str, seq: int) -> NoReturn:
+        """Not in this version."""
+        del channel, seq
+        _not_yet("mark_read")
+
+    def outbox(self) -> list[OutboxEntry]:
+        """Messages without a receipt, in the order of their numbers; refused ones say why."""
+        return list(self._store.load().outbox)
+
+    def resubmit(self, n: int) -> None:
+        """Send a refused message of the outbox again, as a new one."""
+        self._start()
+        self._local(lambda machine, _now: (None, machine.resubmit(n)))
+
+    def discard(self, n: int) -> None:
+        """Forget a refused message of the outbox."""
+        self._start()
+        self._local(lambda machine, _now: (None, machine.discard(n)))
+
+    # Reading
+
+    def sync(  # noqa: PLR0913 - the public face is fixed
+        self,
+        *,
+        channels: Sequence[str] | None = None,
+        peers: Sequence[str] | None = None,
+        since: object = None,
+        until: object = None,
+        newest: int | None = None,
+        authors: Sequence[str] | None = None,
+        kinds: Sequence[int] | None = None,
+        max_bytes: int | None = None,
+        max_body: int | None = None,
+        order: Literal["newest", "oldest"] = "newest",
+        mode: Literal["delta", "manifest", "auto"] = "delta",
+        wanted: bool = False,
+        timeout: float = 30.0,
+    ) -> SyncReport:
+        """Bring what this device lacks.
+
+        Args:
+            channels: names; ``None`` for all that the user may read.
+            peers: not in this version.
+            since: not in this version.
+            until: not in this version.
+            newest: not in this version.
+            authors: not in this version.
+            kinds: not in this version.
+            max_bytes: not in this version.
+            max_body: not in this version.
+            order: which page comes first: the newest records or the oldest.
+            mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
+            wanted: top up only what was asked for before, instead of everything.
+            timeout: seconds for the whole.
+
+        Returns:
+            what it brought and what it cost.
+
+        Raises:
+            Denied: the credentials were refused, or none of ``channels`` exists for this user.
+            Unavailable: no link or no answer in time; what arrived is kept, and the next sync goes on.
+            ProtocolError: the service's answers do not converge.
+            UsageError: an argument is not valid or not in this version.
+        """
+        _check_later(
+            peers=peers, since=since, until=until, newest=newest, authors=authors, kinds=kinds,
+            max_bytes=max_bytes, max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
+        )  # fmt: skip
+        if order not in ("newest", "oldest"):
+            raise UsageError(f"order is 'newest' or 'oldest', not {order!r}")
+        names = None if channels is None else tuple(dict.fromkeys(map(checked_channel, channels)))
+        self._start()
+        job = Job(id=next(self._job_ids), channels=names, wanted_only=wanted, oldest_first=order == "oldest")
+        return self._await_sync(job, timeout)
+
+    def _await_sync(self, job: Job, timeout: float) -> SyncReport:
+        self._hasten()
+        deadline = time.monotonic() + timeout
+        future: Future[SyncReport] = Future()
+        with self._lock:
+            self._syncs[job.id] = future
+        self._local(lambda machine, now: (None, machine.sync(job, now)))
+        with self._link:
+            self._link.wait_for(lambda: self._settled() or future.done(), timeout)
+            refused = self._offline_reason if not self._online else None
+        try:
+            wait = 0.0 if isinstance(refused, Denied) else max(0.0, deadline - time.monotonic())
+            return future.result(timeout=wait)
+        except FutureTimeoutError:
+            error = self._sync_timeout(timeout)
+            self._local(lambda machine, _now: (None, machine.give_up(job.id, error)))
+            raise error from None
+        finally:
+            with self._lock:
+                self._syncs.pop(job.id, None)
+
+    def _sync_timeout(self, timeout: float) -> TidelogError:
+        with self._lock:
+            if not self._online:
+                return self._why_offline(f"no connection within {timeout:g} s")
+        return Unavailable(
+            f"the service did not finish answering within {timeout:g} s",
+            code="timeout",
+            hint="is the service running beside the broker? What arrived is kept",
+        )
+
+    def preview(self, **arguments: object) -> NoReturn:
+        """Not in this version."""
+        del arguments
+        _not_yet("preview")
+
+    def audit(self, **arguments: object) -> NoReturn:
+        """Not in this version."""
+        del arguments
+        _not_yet("audit")
+
+    def fetch(self, channel: str, seqs: Iterable[int]) -> NoReturn:
+        """Not in this version."""
+        del channel, seqs
+        _not_yet("fetch")
+
+    def fetch_body(self, channel: str, seq: int) -> NoReturn:
+        """Not in this version."""
+        del channel, seq
+        _not_yet("fetch_body")
+
+    def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
+        """Records in the device's store, ascending by seq; no traffic.
+
+        Args:
+            channel: the channel's name.
+            start: from this seq on.
+            stop: up to, not including, this one.
+        """
+        holding = self._holding(channel)
+        while holding is not None and start < stop:
+            page = self._store.records(channel, holding.epoch, start=start, stop=stop, limit=_READ_RECORDS)
+            yield from page
+            if len(page) < _READ_RECORDS:
+                return
+            start = page[-1].seq + 1
+
+    def _holding(self, channel: str) -> Holding | None:
+        checked_channel(channel)
+        return next((held for held in self._store.load().holdings if held.channel == channel), None)
+
+    def have(self, channel: str) -> list[tuple[int, int]]:
+        """The seqs that the device has accounted for, as half-open ranges."""
+        holding = self._holding(channel)
+        return [] if holding is None else list(holding.have.runs)
+
+    def drop(self, channel: str, ranges: Iterable[tuple[int, int]]) -> None:
+        """Forget local copies, so that the device lacks them; the next plain sync brings them again.
+
+        Args:
+            channel: the channel's name.
+            ranges: half-open ranges of seqs.
+        """
+        checked_channel(channel)
+        try:
+            seqs = RangeSet(ranges)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"not half-open ranges: {error}") from error
+        self._start()
+        self._local(lambda machine, _now: (None, machine.drop(channel, seqs)))
+
+    def channels(self) -> list[Channel]:
+        """The channels that the device knows, by name."""
+        return [
+            Channel(
+                name=held.channel,
+                head=held.head,
+                floor=held.floor,
+                held=self._store.held(held.channel, held.epoch),
+            )
+            for held in sorted(self._store.load().holdings, key=lambda held: held.channel)
+        ]
+
+    # Callbacks
+
+    def on_record(self, callback: Callable[[Record], None]) -> Callable[[], None]:
+        """Have each new record told: live, synced and one's own from other devices.
+
+        Args:
+            callback: runs on one thread of the device's (``tidelog-callbacks``), in the order of arrival,
+                once the record is in the store; it may call the device. Its exceptions go to `on_error`.
+
+        Returns:
+            a function that ends it.
+        """
+        return self._callbacks.on_record(callback)
+
+    def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
+        """Have troubles told that no call waits for, and exceptions of callbacks.
+
+        Without one they go to `threading.excepthook`, as an unhandled exception of a thread does.
+
+        Returns:
+            a function that ends it.
+        """
+        return self._callbacks.on_error(callback)
+
+    # From the driver's thread
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Arrived():
+                self._callbacks.arrived(event.records)
+            case Receipted():
+                self._resolve(event.n, event.receipt)
+            case Refused():
+                self._reject(event)
+            case Renumbered():
+                self._move(event)
+            case SyncEnded():
+                self._end_sync(event)
+            case Trouble():
+                self._callbacks.trouble(event.error)
+
+    def _resolve(self, n: int, receipt: Receipt) -> None:
+        with self._lock:
+            future = self._sends.pop(n, None)
+        if future is not None and future.set_running_or_notify_cancel():
+            future.set_result(receipt)
+
+    def _reject(self, event: Refused) -> None:
+        with self._lock:
+            future = self._sends.pop(event.n, None)
+        if future is None:
+            self._callbacks.trouble(event.error)
+        elif future.set_running_or_notify_cancel():
+            future.set_exception(event.error)
+
+    def _move(self, event: Renumbered) -> None:
+        with self._lock:
+            future = self._sends.pop(event.old, None)
+            if future is not None:
+                self._sends[event.new] = future
+
+    def _end_sync(self, event: SyncEnded) -> None:
+        with self._lock:
+            future = self._syncs.get(event.job)
+        if future is None or future.done():
+            return
+        if event.error is not None:
+            future.set_exception(event.error)
+        elif event.report is not None:
+            future.set_result(event.report)
+        with self._link:
+            self._link.notify_all()
+
+    def _local(self, command: Command[T]) -> T:
+        """Run a command on the device's own thread and wait for it."""
+        try:
+            return self._driver.call(command).result(timeout=_LOCAL_SECONDS)
+        except FutureTimeoutError:
+            raise Unavailable(
+                f"the device's store did not answer within {_LOCAL_SECONDS:g} s", code="store_failed"
+            ) from None
+
+
+def _open_store(store: str | Path, device: str) -> Store:
+    if str(store) == ":memory:":
+        return MemoryStore()
+    return SqliteStore(store, device=device)
+
+
+def _offered(codec: str) -> tuple[int, ...]:
+    if codec == "auto":
+        return codecs.offered()
+    chosen = codecs.by_name(codec)
+    return () if chosen.id == CODEC_NONE else (chosen.id,)
+
+
+def _not_yet(what: str) -> NoReturn:
+    raise UsageError(
+        f"{what} is not in this version",
+        code="unsupported",
+        hint="CHANGELOG.md says what each version brings",
+    )
+
+
+def _check_later(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            _not_yet(f"sync({name}=...)")
+
+
+def _checked_body(body: str | bytes) -> bytes:
+    raw = body.encode() if isinstance(body, str) else bytes(body)
+    if len(raw) > BODY_BYTES_MAX:
+        raise UsageError(f"a body of {len(raw)} bytes; at most {BODY_BYTES_MAX} go inline", code="limit")
+    return raw
+
+
+def _check_kind(kind: int) -> None:
+    if kind != KIND_MESSAGE and not KIND_APPLICATION_FIRST <= kind < KIND_STOP:
+        raise UsageError(f"kind {kind}: 0 is a message, {KIND_APPLICATION_FIRST} to 255 the application's")
+
+
+def _checked_content_type(content_type: str | None) -> str:
+    if content_type is None:
+        return ""
+    if len(content_type.encode()) > CONTENT_TYPE_BYTES_MAX or not content_type.isprintable():
+        raise UsageError(f"not a content type of up to {CONTENT_TYPE_BYTES_MAX} bytes: {content_type!r}")
+    return content_type

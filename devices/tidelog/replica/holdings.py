@@ -1,0 +1,131 @@
+"""What a device has and wants of each channel, and how answers and pushes change it (SPEC.md, "Sync").
+
+The have-set only ever grows by what arrived or was declared void, and the wanted set only by what was asked
+for or pushed; a gap is wanted and not had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tidelog.replica.ports import Holding, Record
+from tidelog.wire.frames import Part, Statement
+from tidelog.wire.frames import Record as WireRecord
+from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
+
+RUN_BYTES = 6
+"""A run and the hole before it as a request states them, generously."""
+
+RUNS_STATED_MAX = PACKET_BYTES_MAX // 4 // RUN_BYTES
+"""Runs stated of a have-set and of a want-set, so that both fit half a packet whatever their gaps."""
+
+
+class Holdings:
+    """The holdings of all channels.
+
+    Args:
+        holdings: as the store has them.
+    """
+
+    def __init__(self, holdings: Iterable[Holding]) -> None:
+        """See the class."""
+        self.by_channel = {holding.channel: holding for holding in holdings}
+
+    def get(self, channel: str) -> Holding | None:
+        """What is known of a channel."""
+        return self.by_channel.get(channel)
+
+    def put(self, holding: Holding) -> Holding:
+        """Replace what is known of a channel."""
+        self.by_channel[holding.channel] = holding
+        return holding
+
+    def speaks_of(self, channel: str, epoch: int) -> bool:
+        """Whether this epoch is the one that the device knows, or the channel is new to it."""
+        holding = self.by_channel.get(channel)
+        return holding is None or holding.epoch == epoch
+
+    def at(self, channel: str, epoch: int) -> Holding:
+        """What is known of a channel's incarnation; of a new one, nothing but that it is wanted as before.
+
+        Records of an earlier incarnation stay in the store under their epoch.
+        """
+        holding = self.by_channel.get(channel)
+        if holding is None:
+            return Holding(channel=channel, epoch=epoch)
+        if holding.epoch == epoch:
+            return holding
+        wanted = EVERYTHING if holding.wanted.open_ended else EMPTY
+        return Holding(channel=channel, epoch=epoch, wanted=wanted)
+
+    def accept(self, part: Part) -> tuple[Holding, list[Record]]:
+        """Take what a page or push says of a channel.
+
+        Returns:
+            the holding as it is now, already in place, and the records that are new.
+        """
+        holding = self.at(part.channel, part.epoch)
+        fresh = [_record(part.channel, record) for record in part.records if record.seq not in holding.have]
+        seqs = RangeSet.of(record.seq for record in fresh)
+        holding = replace(
+            holding,
+            have=holding.have | seqs | part.voids,
+            wanted=holding.wanted | seqs,
+            head=max(holding.head, part.head),
+            floor=max(holding.floor, part.floor),
+        )
+        return self.put(holding), fresh
+
+    def want(self, channel: str, seqs: RangeSet) -> Holding | None:
+        """Ask for more of a channel that is known; ``None`` where that changes nothing."""
+        holding = self.by_channel.get(channel)
+        if holding is None or not seqs - holding.wanted:
+            return None
+        return self.put(replace(holding, wanted=holding.wanted | seqs))
+
+    def drop(self, channel: str, seqs: RangeSet) -> Holding | None:
+        """Forget local copies: the device then lacks them, and wants them only when asked to sync.
+
+        What is still to be written is wanted as before, even where the ranges have no end.
+        """
+        holding = self.by_channel.get(channel)
+        if holding is None:
+            return None
+        seqs &= RangeSet([(0, holding.head + 1)])
+        return self.put(replace(holding, have=holding.have - seqs, wanted=holding.wanted - seqs))
+
+    def state(self, channel: str, *, wanted_only: bool, oldest_first: bool = False) -> Statement:
+        """What to say of a channel in a request.
+
+        A have-set of very many runs is cut at the end that comes last in the answer. Holes are filled where
+        they are stated, runs grow together, and later requests state the rest.
+        """
+        holding = self.by_channel.get(channel)
+        if holding is None:
+            return Statement(channel=channel)
+        want = holding.wanted if wanted_only else None
+        return Statement(
+            channel=channel,
+            epoch=holding.epoch,
+            have=_cut(holding.have, oldest_first=oldest_first),
+            want=None if want is None else _cut(want, oldest_first=oldest_first),
+        )
+
+
+def _cut(seqs: RangeSet, *, oldest_first: bool) -> RangeSet:
+    return RangeSet.of_sorted(seqs.runs[:RUNS_STATED_MAX] if oldest_first else seqs.runs[-RUNS_STATED_MAX:])
+
+
+def _record(channel: str, record: WireRecord) -> Record:
+    return Record(
+        channel=channel,
+        seq=record.seq,
+        author=record.author,
+        time=record.time,
+        sent=record.sent,
+        kind=record.kind,
+        body=record.body,
+        content_type=record.content_type,
+    )

@@ -1,0 +1,125 @@
+"""What one step of the device machine asks its shell to do, and what it tells the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tidelog.replica.ports import Changes, Outgoing, Record
+from tidelog.wire.errors import TidelogError
+
+
+class Chance(Protocol):
+    """The randomness that a machine is given; `random.Random` fits."""
+
+    def random(self) -> float:
+        """A number from 0 up to 1."""
+        ...
+
+    def randrange(self, stop: int, /) -> int:
+        """A whole number from 0 up to ``stop``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A message is on the service's disk.
+
+    Attributes:
+        channel: the channel's name.
+        seq: its number in the channel.
+        time: the service's clock when it was stored, Unix milliseconds.
+    """
+
+    channel: str
+    seq: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What a sync came to.
+
+    Attributes:
+        records: new records that it brought.
+        rounds: requests sent, repetitions included.
+        bytes_up: MQTT bytes on the socket, headers and acknowledgements included, from the device.
+        bytes_down: the same, to the device.
+        complete: whether the device now holds everything that it asked for.
+        gone: channels asked for that do not exist or that this device may not read.
+        seconds: how long it took.
+    """
+
+    records: int
+    rounds: int
+    bytes_up: int
+    bytes_down: int
+    complete: bool
+    gone: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipted:
+    """Message ``n`` has its receipt."""
+
+    n: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Message ``n`` was refused for good; it stays in the outbox, marked."""
+
+    n: int
+    error: TidelogError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renumbered:
+    """Message ``old`` is now message ``new``: the number had been used for another message."""
+
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """Records that are new in the store, ascending within a channel."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncEnded:
+    """A sync is over: with a report, or with an error."""
+
+    job: int
+    report: SyncReport | None = None
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something went wrong that no call waits for."""
+
+    error: TidelogError
+
+
+Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What to do now, in this order: persist, then send, then tell.
+
+    Attributes:
+        changes: to the store. Where that fails, nothing of the rest may happen: the machine is to be made
+            anew from the store.
+        send: packets to publish.
+        events: for the application.
+    """
+
+    changes: Changes = field(default_factory=Changes)
+    send: tuple[Outgoing, ...] = ()
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,95 @@
+"""A store in memory: for ``":memory:"``, tests and the simulation, where a "reboot" keeps the object."""
+
+from __future__ import annotations
+
+import os
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot
+from tidelog.wire.limits import OUTBOX_ID_BYTES
+from tidelog.wire.ranges import RangeSet
+
+
+@dataclass(slots=True)
+class _Log:
+    """One incarnation of a channel: records by seq, and their seqs ascending for range reads."""
+
+    records: dict[int, Record] = field(default_factory=dict)
+    seqs: list[int] = field(default_factory=list)
+
+    def put(self, record: Record) -> None:
+        if record.seq not in self.records:
+            insort(self.seqs, record.seq)
+        self.records[record.seq] = record
+
+    def drop(self, seqs: RangeSet) -> None:
+        for start, stop in seqs.runs:
+            low, high = bisect_left(self.seqs, start), bisect_left(self.seqs, stop)
+            for seq in self.seqs[low:high]:
+                del self.records[seq]
+            del self.seqs[low:high]
+
+    def between(self, start: int, stop: int, limit: int) -> list[Record]:
+        low, high = bisect_left(self.seqs, start), bisect_left(self.seqs, stop)
+        return [self.records[seq] for seq in self.seqs[low : min(high, low + max(limit, 0))]]
+
+
+class MemoryStore:
+    """`tidelog.replica.ports.Store` without a file: it forgets everything, the outbox too, with the process.
+
+    A machine that is made anew from `load` finds what the one before it applied, as after a reboot.
+
+    Args:
+        random_bytes: makes the outbox id from a count of bytes; give a seeded one for repeatable runs.
+    """
+
+    def __init__(self, *, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        """See the class."""
+        self._lock = threading.Lock()
+        self._outbox_id = random_bytes(OUTBOX_ID_BYTES)
+        self._next_n = 1
+        self._outbox: dict[int, OutboxEntry] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._logs: dict[tuple[str, int], _Log] = {}
+
+    def load(self) -> Snapshot:
+        """Read what a machine starts from."""
+        with self._lock:
+            return Snapshot(
+                outbox_id=self._outbox_id,
+                next_n=self._next_n,
+                outbox=tuple(self._outbox[n] for n in sorted(self._outbox)),
+                holdings=tuple(self._holdings[name] for name in sorted(self._holdings)),
+            )
+
+    def apply(self, changes: Changes) -> None:
+        """Take over a step's changes, in the order that `Changes` gives."""
+        with self._lock:
+            for n in changes.settled:
+                self._outbox.pop(n, None)
+            self._outbox.update((entry.n, entry) for entry in changes.queued)
+            for channel, epoch, seqs in changes.dropped:
+                if log := self._logs.get((channel, epoch)):
+                    log.drop(seqs)
+            for epoch, record in changes.records:
+                self._logs.setdefault((record.channel, epoch), _Log()).put(record)
+            self._holdings.update((holding.channel, holding) for holding in changes.holdings)
+            self._next_n = max(self._next_n, changes.next_n)
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """At most ``limit`` records with ``start <= seq < stop``, ascending."""
+        with self._lock:
+            log = self._logs.get((channel, epoch))
+            return log.between(start, stop, limit) if log else []
+
+    def held(self, channel: str, epoch: int) -> int:
+        """How many records of the channel are in the store."""
+        with self._lock:
+            log = self._logs.get((channel, epoch))
+            return len(log.seqs) if log else 0
+
+    def close(self) -> None:
+        """Do nothing: the content stays for the next machine, as a file would."""

@@ -1,0 +1,89 @@
+"""The tables of a device's file and the steps that bring an older file up to date.
+
+A file's ``user_version`` says how many steps it has behind it. A step is never edited once released; a
+change of the tables is a new step at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from tidelog.wire.errors import UsageError
+
+APPLICATION_ID: Final = 0x54494445
+"""``TIDE`` in a SQLite file's header: tells a Tidelog store from another application's database."""
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        # A store belongs to one device: its have-sets and its outbox's numbers mean nothing to another.
+        """CREATE TABLE meta (
+             id INTEGER PRIMARY KEY CHECK (id = 1),
+             device TEXT NOT NULL,
+             outbox_id BLOB NOT NULL,
+             next_n INTEGER NOT NULL)""",
+        "CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        # WITHOUT ROWID: the rows lie in the order in which they are read, and the key costs no second tree.
+        """CREATE TABLE records (
+             channel_id INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+             author TEXT NOT NULL, time INTEGER NOT NULL, sent INTEGER NOT NULL, kind INTEGER NOT NULL,
+             content_type TEXT NOT NULL, body BLOB NOT NULL,
+             PRIMARY KEY (channel_id, epoch, seq)) WITHOUT ROWID""",
+        # COUNT over a channel reads every page of it (bodies included), so the counts are kept.
+        """CREATE TABLE counts (
+             channel_id INTEGER NOT NULL, epoch INTEGER NOT NULL, records INTEGER NOT NULL,
+             PRIMARY KEY (channel_id, epoch)) WITHOUT ROWID""",
+        """CREATE TABLE holdings (
+             channel_id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, have BLOB NOT NULL,
+             wanted BLOB NOT NULL, head INTEGER NOT NULL, floor INTEGER NOT NULL)""",
+        """CREATE TABLE outbox (
+             n INTEGER PRIMARY KEY, channel TEXT NOT NULL, kind INTEGER NOT NULL, sent INTEGER NOT NULL,
+             content_type TEXT NOT NULL, body BLOB NOT NULL, rejected TEXT NOT NULL)""",
+    ),
+)
+"""Statements of each step, run in one transaction."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """How many steps the file has behind it; 0 for an empty one.
+
+    Raises:
+        UsageError: the file is another application's (code ``store_foreign``) or made by a newer Tidelog
+            (code ``store_newer``).
+    """
+    (steps,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (tables or application or steps):
+        raise UsageError(
+            "the file is a database of another application",
+            code="store_foreign",
+            hint="give another path for the store",
+        )
+    if steps > len(STEPS):
+        raise UsageError(
+            f"the store has schema {steps}, this software knows up to {len(STEPS)}",
+            code="store_newer",
+            hint="it was written by a newer tidelog: update this one",
+        )
+    return int(steps)
+
+
+def upgrade(connection: sqlite3.Connection, *, steps: tuple[tuple[str, ...], ...] = STEPS) -> None:
+    """Run the steps that the file lacks, each in a transaction of its own.
+
+    Args:
+        connection: in autocommit mode, the only writer.
+        steps: all steps, the file's included.
+    """
+    for number in range(version(connection), len(steps)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in steps[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")

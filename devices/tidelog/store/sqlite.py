@@ -1,0 +1,258 @@
+"""A device's store in one SQLite file, with one writing process at a time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tidelog.replica.ports import Changes, Holding, Record, Snapshot
+from tidelog.store import rows, schema
+from tidelog.store.failures import damaged, mapped
+from tidelog.store.lock import FileLock, create_private
+from tidelog.wire.errors import UsageError
+from tidelog.wire.limits import OUTBOX_ID_BYTES
+from tidelog.wire.ranges import RangeSet
+
+_PUT_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (channel_id, epoch, seq) DO NOTHING"""
+_REPLACE_RECORD = "REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM records WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"
+_READ = """SELECT seq, author, time, sent, kind, content_type, body FROM records
+    WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"""
+_COUNT = """INSERT INTO counts VALUES (?1, ?2, ?3)
+    ON CONFLICT (channel_id, epoch) DO UPDATE SET records = records + excluded.records"""
+_HELD = """SELECT records FROM counts
+    WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
+_HOLDINGS = """SELECT name, epoch, have, wanted, head, floor
+    FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
+
+
+class SqliteStore:
+    """`tidelog.replica.ports.Store` in one file: records, holdings and outbox.
+
+    Writing is durable (write-ahead log, ``synchronous=FULL``): what `apply` returned from survives a power
+    cut. Only one process may write; the lock dies with it. Any number may read beside it.
+
+    Args:
+        path: the file; made where it does not exist, readable by its owner only. Its folder must exist.
+        device: the device id that the store belongs to.
+        read_only: open beside a writer, to read; `apply` is refused.
+        random_bytes: makes a new store's outbox id from a count of bytes.
+
+    Raises:
+        UsageError: codes ``store_device`` (the store of another device), ``store_foreign``,
+            ``store_newer``, ``store_path``; with ``read_only`` also ``store_missing``.
+        Unavailable: codes ``store_locked``, ``store_damaged``, ``store_full``, ``store_failed``.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str,
+        read_only: bool = False,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """See the class."""
+        # Two names of the same file must meet in one lock.
+        self._path = os.path.realpath(os.fspath(path))
+        self._read_only = read_only
+        self._mutex = threading.Lock()
+        self._channel_ids: dict[str, int] = {}
+        with mapped(self._path), ExitStack() as release:
+            if read_only:
+                self._expect_file()
+            else:
+                release.callback(FileLock(self._path).release)
+                create_private(self._path)
+            self._connection = self._connect()
+            release.callback(self._connection.close)
+            self._prepare(device, random_bytes)
+            self._release = release.pop_all()
+
+    def load(self) -> Snapshot:
+        """Read what a machine starts from.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            fetch = self._connection.execute
+            outbox_id, next_n = fetch("SELECT outbox_id, next_n FROM meta").fetchone()
+            return Snapshot(
+                outbox_id=outbox_id,
+                next_n=next_n,
+                outbox=tuple(map(rows.outbox_entry, fetch("SELECT * FROM outbox ORDER BY n"))),
+                holdings=tuple(self._holding(row) for row in fetch(_HOLDINGS)),
+            )
+
+    def apply(self, changes: Changes) -> None:
+        """Write a step's changes in one transaction; on return they survive a power cut.
+
+        Raises:
+            Unavailable: see the class; nothing was changed.
+            UsageError: code ``store_read_only``: the store was opened to read.
+        """
+        if self._read_only:
+            raise UsageError(f"the store {self._path} is open to read only", code="store_read_only")
+        with self._mutex, mapped(self._path), self._transaction():
+            self._apply_outbox(changes)
+            self._drop(changes.dropped)
+            self._put(changes.records)
+            self._connection.executemany(
+                "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)",
+                [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
+            )
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            channel_id = self._known(channel)
+            if channel_id is None:
+                return []
+            found = self._connection.execute(_READ, (channel_id, epoch, start, stop, max(limit, 0)))
+            return [rows.record(channel, row) for row in found]
+
+    def held(self, channel: str, epoch: int) -> int:
+        """How many records of the channel are in the store; a kept count, so it costs one look-up.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            row = self._connection.execute(_HELD, (channel, epoch)).fetchone()
+            return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Release the file and the lock; idempotent."""
+        with self._mutex, mapped(self._path):
+            self._release.close()
+
+    def _expect_file(self) -> None:
+        if not Path(self._path).exists():
+            raise UsageError(
+                f"there is no store at {self._path}",
+                code="store_missing",
+                hint="a device makes its store when it first starts; is the path right?",
+            )
+
+    def _connect(self) -> sqlite3.Connection:
+        mode = "ro" if self._read_only else "rw"
+        return sqlite3.connect(
+            f"{Path(self._path).as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    def _prepare(self, device: str, random_bytes: Callable[[int], bytes]) -> None:
+        if self._read_only:
+            self._expect_current()
+        else:
+            schema.version(self._connection)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            schema.upgrade(self._connection)
+            self._connection.execute(
+                "INSERT INTO meta VALUES (1, ?, ?, 1) ON CONFLICT (id) DO NOTHING",
+                (device, random_bytes(OUTBOX_ID_BYTES)),
+            )
+        self._expect_device(device)
+
+    def _expect_current(self) -> None:
+        if schema.version(self._connection) < len(schema.STEPS):
+            raise UsageError(
+                f"the store {self._path} was written by an older tidelog",
+                code="store_older",
+                hint="start the device once with this version: it brings the file up to date",
+            )
+
+    def _expect_device(self, device: str) -> None:
+        row = self._connection.execute("SELECT device FROM meta").fetchone()
+        if row is None:
+            raise damaged(self._path, "it does not say whose it is")
+        if row[0] != device:
+            raise UsageError(
+                f"the store {self._path} belongs to device {row[0]!r}, not {device!r}",
+                code="store_device",
+                hint="give each device a store of its own",
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._mutex, mapped(self._path):
+            if self._read_only:
+                # Several statements must see one state of a file that its writer goes on changing.
+                with self._transaction("BEGIN"):
+                    yield
+            else:
+                yield
+
+    @contextmanager
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(begin)
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # Ids given in this transaction go with it.
+            self._channel_ids.clear()
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _apply_outbox(self, changes: Changes) -> None:
+        execute, executemany = self._connection.execute, self._connection.executemany
+        executemany("DELETE FROM outbox WHERE n = ?", [(n,) for n in changes.settled])
+        executemany("REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)", map(rows.outbox_row, changes.queued))
+        if changes.next_n:
+            execute("UPDATE meta SET next_n = max(next_n, ?)", (changes.next_n,))
+
+    def _drop(self, dropped: Iterable[tuple[str, int, RangeSet]]) -> None:
+        for channel, epoch, seqs in dropped:
+            channel_id = self._known(channel)
+            if channel_id is not None:
+                keys = [(channel_id, epoch, start, stop) for start, stop in seqs.runs]
+                gone = self._connection.executemany(_DROP, keys).rowcount
+                self._connection.execute(_COUNT, (channel_id, epoch, -max(gone, 0)))
+
+    def _put(self, records: Iterable[tuple[int, Record]]) -> None:
+        logs: dict[tuple[int, int], list[rows.RecordRow]] = {}
+        for epoch, record in records:
+            channel_id = self._channel_id(record.channel)
+            logs.setdefault((channel_id, epoch), []).append(rows.record_row(channel_id, epoch, record))
+        for (channel_id, epoch), batch in logs.items():
+            added = self._connection.executemany(_PUT_RECORD, batch).rowcount
+            if added < len(batch):
+                self._connection.executemany(_REPLACE_RECORD, batch)
+            self._connection.execute(_COUNT, (channel_id, epoch, added))
+
+    def _known(self, channel: str) -> int | None:
+        known = self._channel_ids.get(channel)
+        if known is None:
+            row = self._connection.execute("SELECT id FROM channels WHERE name = ?", (channel,)).fetchone()
+            if row:
+                known = self._channel_ids[channel] = int(row[0])
+        return known
+
+    def _channel_id(self, channel: str) -> int:
+        known = self._known(channel)
+        if known is None:
+            cursor = self._connection.execute("INSERT INTO channels (name) VALUES (?)", (channel,))
+            known = self._channel_ids[channel] = int(cursor.lastrowid or 0)
+        return known
+
+    def _holding(self, row: Any) -> Holding:  # noqa: ANN401 - sqlite3 types rows as Any
+        try:
+            return rows.holding(row)
+        except Exception as error:
+            raise damaged(self._path, f"the have-set of {row[0]!r} cannot be read ({error})") from error

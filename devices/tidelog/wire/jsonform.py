@@ -1,0 +1,65 @@
+"""The JSON encoding of the same frames, for people, ``mosquitto_pub`` and small scripts (SPEC.md, "JSON").
+
+As strict as the packed one: a field that is not known is most likely mistyped, so it is an error that names
+it. Ranges are half-open here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tidelog.wire import fields, json_messages, json_sync, jsontext
+from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
+from tidelog.wire.jsontext import JsonValue, Object
+
+_READERS: Final[dict[str, Callable[[Object], Frame]]] = {
+    "message": json_messages.to_message,
+    "messages": json_messages.to_messages,
+    "receipts": json_messages.to_receipts,
+    "error": json_messages.to_fault,
+    "sync": json_sync.to_sync,
+    "delta": json_sync.to_delta,
+    "push": json_sync.to_push,
+}
+
+
+def encode(frame: Frame) -> bytes:
+    """Write a frame as UTF-8 without spaces.
+
+    Returns:
+        a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
+        `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
+    """
+    return jsontext.dumps(_written(frame))
+
+
+def decode(payload: bytes) -> Frame:
+    """Read a frame; work and memory are bounded whatever the payload.
+
+    Raises:
+        ProtocolError: with code UNSUPPORTED (type or error code), LIMIT or MALFORMED.
+    """
+    given = Object(jsontext.loads(payload), "a payload")
+    word = given.take("type")
+    if not isinstance(word, str) or word not in _READERS:
+        raise ProtocolError(f"unknown type {fields.shown(word)}", wire_code=Code.UNSUPPORTED)
+    given.what = f"type {word!r}"
+    return _READERS[word](given)
+
+
+def _written(frame: Frame) -> dict[str, JsonValue]:
+    match frame:
+        case Messages():
+            return json_messages.from_messages(frame)
+        case SyncRequest():
+            return json_sync.from_sync(frame)
+        case Receipts():
+            return json_messages.from_receipts(frame)
+        case Delta():
+            return json_sync.from_delta(frame)
+        case Push():
+            return json_sync.from_push(frame)
+        case Fault():
+            return json_messages.from_fault(frame)

@@ -1,0 +1,110 @@
+"""The packed encoding: one byte of version and type, then one CBOR array (SPEC.md, "Packed frames").
+
+Fields are positional; what is at its default at the end of an array is left out. A decoder of this version
+ignores further items of the outer array, so that later revisions can add fields; everything else is strict.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire.cbor import Value
+from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.layout import Layout
+from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
+from tidelog.wire.packed_sync import Compress, Expand
+
+FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
+
+_TYPE_BITS: Final = 5
+_TYPE_MASK: Final = 0x1F
+_FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
+
+
+def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
+    """Write a frame.
+
+    Args:
+        frame: its values are within the limits of `tidelog.wire.limits`.
+        compress: makes one byte string of the bodies of a `Delta` or `Push` whose codec is not
+            ``CODEC_NONE``.
+
+    Returns:
+        a payload. It may be larger than ``PACKET_BYTES_MAX``, which no decoder takes: who builds batches
+        and pages measures and splits them.
+
+    Raises:
+        UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
+    """
+    kind, items = _written(frame, compress)
+    return _FIRST_BYTES[kind] + cbor.dumps(items)
+
+
+def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
+    """Read a frame; work and memory are bounded whatever the payload.
+
+    Args:
+        payload: what came from the peer.
+        expand: makes bodies of the byte string of a `Delta` or `Push` whose codec is not ``CODEC_NONE``;
+            without it, these are refused with code UNSUPPORTED.
+
+    Raises:
+        ProtocolError: with code VERSION, UNSUPPORTED (type, codec or coding), LIMIT or MALFORMED.
+    """
+    if len(payload) > PACKET_BYTES_MAX:
+        raise ProtocolError(f"a payload of {len(payload)} bytes", wire_code=Code.LIMIT)
+    if not payload:
+        raise ProtocolError("an empty payload")
+    version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
+    if version != VERSION:
+        raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
+    return _read(kind, cbor.loads(payload, start=1), expand)
+
+
+def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+    match frame:
+        case Messages():
+            return Type.MESSAGES, packed_messages.from_messages(frame)
+        case SyncRequest():
+            return Type.SYNC, packed_sync.from_sync(frame)
+        case Receipts():
+            return Type.RECEIPTS, packed_messages.from_receipts(frame)
+        case Delta():
+            return Type.DELTA, packed_sync.from_delta(frame, compress)
+        case Push():
+            return Type.PUSH, packed_sync.from_push(frame, compress)
+        case Fault():
+            return Type.FAULT, FAULT.trimmed(_from_fault(frame))
+
+
+def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
+    match kind:
+        case Type.MESSAGES:
+            return packed_messages.to_messages(items)
+        case Type.SYNC:
+            return packed_sync.to_sync(items)
+        case Type.RECEIPTS:
+            return packed_messages.to_receipts(items)
+        case Type.DELTA:
+            return packed_sync.to_delta(items, expand)
+        case Type.PUSH:
+            return packed_sync.to_push(items, expand)
+        case Type.FAULT:
+            return _to_fault(items)
+    raise ProtocolError(f"unknown type {kind}", wire_code=Code.UNSUPPORTED)
+
+
+def _from_fault(frame: Fault) -> list[Value]:
+    return [int(frame.code), frame.rid, fields.cut_text(frame.text), frame.version]
+
+
+def _to_fault(items: list[Value]) -> Fault:
+    code, rid, text, version = FAULT.filled(items)
+    return Fault(
+        code=fields.code(code),
+        rid=fields.uint(rid, REQUEST_ID_STOP, "a request id"),
+        text=fields.fault_text(text),
+        version=fields.uint(version, VERSION_STOP, "a version"),
+    )

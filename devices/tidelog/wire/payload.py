@@ -1,0 +1,56 @@
+"""A payload in either encoding: the first byte tells, ``{`` is JSON (SPEC.md, "Two encodings")."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from tidelog.wire import jsonform, packed
+from tidelog.wire.frames import Frame
+from tidelog.wire.packed_sync import Compress, Expand
+
+_JSON_FIRST: Final = b"{"
+
+
+class Encoding(Enum):
+    """How a frame is written; an answer is written as its request was."""
+
+    PACKED = "packed"
+    JSON = "json"
+
+    @classmethod
+    def of(cls, payload: bytes) -> Encoding:
+        """The encoding of a payload, by its first byte; nothing else is looked at."""
+        return cls.JSON if payload[:1] == _JSON_FIRST else cls.PACKED
+
+
+def encode(frame: Frame, encoding: Encoding, *, compress: Compress | None = None) -> bytes:
+    """Write a frame.
+
+    Args:
+        frame: its values are within the limits of `tidelog.wire.limits`.
+        encoding: how.
+        compress: see `tidelog.wire.packed.encode`; bodies in JSON are never compressed.
+
+    Returns:
+        a payload; it may be larger than ``PACKET_BYTES_MAX``, see there.
+    """
+    if encoding is Encoding.JSON:
+        return jsonform.encode(frame)
+    return packed.encode(frame, compress=compress)
+
+
+def decode(payload: bytes, *, expand: Expand | None = None) -> tuple[Frame, Encoding]:
+    """Read a frame.
+
+    Args:
+        payload: what came from the peer, of any length and content.
+        expand: see `tidelog.wire.packed.decode`.
+
+    Raises:
+        ProtocolError: it is malformed, too large, or of another version; nothing else is ever raised.
+    """
+    encoding = Encoding.of(payload)
+    if encoding is Encoding.JSON:
+        return jsonform.decode(payload), encoding
+    return packed.decode(payload, expand=expand), encoding

@@ -1,0 +1,88 @@
+"""The commands: their order, panel and summary, and the module that each is loaded from when it is used.
+
+Loading is put off so that ``tidelog --help`` and each command import no more than they use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+SERVICE: Final = "The service and its data"
+DEVICE: Final = "As a device"
+TOOLS: Final = "Tools"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One command of the catalogue.
+
+    Attributes:
+        name: the word after ``tidelog``.
+        summary: one line for ``tidelog --help``.
+        panel: the heading under which it stands there.
+        module: the module under `tidelog_cli.commands` whose ``app`` it is.
+    """
+
+    name: str
+    summary: str
+    panel: str
+    module: str
+
+
+ENTRIES: Final[tuple[Entry, ...]] = (
+    Entry(name="serve", summary="Run the service.", panel=SERVICE, module="serve"),
+    Entry(name="user", summary="Add and list users.", panel=SERVICE, module="user"),
+    Entry(name="device", summary="Add, list and revoke devices.", panel=SERVICE, module="device"),
+    Entry(
+        name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
+    ),
+    Entry(name="import", summary="Store records from JSON lines.", panel=SERVICE, module="importing"),
+    Entry(name="export", summary="Write records as JSON lines.", panel=SERVICE, module="exporting"),
+    Entry(name="send", summary="Send a message and wait for its receipt.", panel=DEVICE, module="send"),
+    Entry(name="sync", summary="Fetch what this device lacks.", panel=DEVICE, module="sync"),
+    Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
+    Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
+    Entry(name="decode", summary="Show what packed frames say.", panel=TOOLS, module="decode"),
+    Entry(
+        name="fleet",
+        summary="Run a fleet of simulated devices against a real broker, and check every record at the end.",
+        panel=TOOLS,
+        module="fleet",
+    ),
+    Entry(name="config", summary="Show the configuration.", panel=TOOLS, module="configuration"),
+)
+
+
+class Deferred(TyperCommand):
+    """A stand-in that knows its summary, and becomes the real command when that is parsed."""
+
+    def __init__(self, entry: Entry) -> None:
+        """Args: entry: what it stands for."""
+        super().__init__(entry.name, help=entry.summary, rich_help_panel=entry.panel)
+        self._entry = entry
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 - typer's context class is private
+        """Parse with the real command; its context names that command, so it is what typer invokes."""
+        return load(self._entry).make_context(info_name, args, parent=parent, **extra)
+
+
+def load(entry: Entry) -> TyperCommand | TyperGroup:
+    """Import a command's module and build the command."""
+    app: typer.Typer = import_module(f"tidelog_cli.commands.{entry.module}").app
+    command = get_command(app)
+    if not isinstance(command, (TyperCommand, TyperGroup)):
+        raise TypeError(f"{entry.module}.app is no command")
+    command.name = entry.name
+    return command
+
+
+def deferred() -> Iterator[Deferred]:
+    """A stand-in for each entry, in order."""
+    return map(Deferred, ENTRIES)

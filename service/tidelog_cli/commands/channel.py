@@ -1,0 +1,97 @@
+"""``tidelog channel``: logs and who may read and write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidelog.wire.errors import UsageError
+from tidelog_cli import options
+from tidelog_cli.deployment import opened_registry
+from tidelog_cli.terminal import local_time, print_json, print_line, print_rows
+
+app = typer.Typer(help="Add and list channels and their members.", no_args_is_help=True, add_completion=False)
+
+_Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")]
+_Users = Annotated[list[str], typer.Argument(metavar="USER", help="Users that exist.")]
+
+
+@app.command()
+def add(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME [USER]", help="The channel's name; further words are members too."),
+    ] = None,
+    member: Annotated[
+        list[str] | None,
+        typer.Option("--member", metavar="USER", help="A member, who may read and write; more than once."),
+    ] = None,
+    direct: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--direct", metavar="A B", help="The conversation of two users, instead of a name."),
+    ] = None,
+    data: options.Data = Path("data"),
+    as_json: options.Json = False,
+) -> None:
+    """Add a channel: `add NAME --member USER ...`, or `add --direct A B`."""
+    words, members = names or [], member or []
+    if bool(words) == bool(direct) or (direct and members):
+        raise UsageError("a channel needs a name or --direct A B", hint="tidelog channel add --help")
+    with opened_registry(data, create=True) as registry:
+        if direct:
+            name, members = registry.add_direct(*direct), list(direct)
+        else:
+            name, members = words[0], list(dict.fromkeys([*members, *words[1:]]))
+            registry.add_channel(name, members)
+    if as_json:
+        print_json({"channel": name, "members": members})
+    else:
+        print_line(f"added channel {name}" + (f" with {', '.join(members)}" if members else ""))
+
+
+@app.command()
+def join(
+    channel: _Name, users: _Users, data: options.Data = Path("data"), as_json: options.Json = False
+) -> None:
+    """Make users members."""
+    with opened_registry(data, create=False) as registry:
+        for user in users:
+            registry.join(channel, user)
+    _print_changed(channel, users, "joined", as_json=as_json)
+
+
+@app.command()
+def leave(
+    channel: _Name, users: _Users, data: options.Data = Path("data"), as_json: options.Json = False
+) -> None:
+    """End memberships. What the users wrote stays."""
+    with opened_registry(data, create=False) as registry:
+        for user in users:
+            registry.leave(channel, user)
+    _print_changed(channel, users, "left", as_json=as_json)
+
+
+def _print_changed(channel: str, users: list[str], verb: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"channel": channel, verb: users})
+    else:
+        print_line(f"{', '.join(users)} {verb} channel {channel}")
+
+
+@app.command("list")
+def list_channels(data: options.Data = Path("data"), as_json: options.Json = False) -> None:
+    """List channels with their members and the number of the last record."""
+    with opened_registry(data, create=False) as registry:
+        rows = [
+            {
+                "channel": channel.name,
+                "head": channel.head,
+                "members": channel.members,
+                "epoch": channel.epoch,
+                "created": channel.created if as_json else local_time(channel.created),
+            }
+            for channel in registry.channels()
+        ]
+    print_rows(["channel", "head", "members", "created"], rows, as_json=as_json)

@@ -1,0 +1,87 @@
+"""Frames as people and programs read them: the fields of the JSON encoding, however they were written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tidelog.codec import expander
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.frames import Presence
+from tidelog.wire.json_messages import body_fields
+from tidelog.wire.payload import Encoding, decode, encode
+from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic
+from tidelog_cli.packets import Packet
+from tidelog_cli.terminal import printable, styled
+
+_INDENT: Final = "  "
+
+
+def described(packet: Packet) -> dict[str, Any]:
+    """What a packet says.
+
+    Returns:
+        ``topic`` (where known), ``bytes`` of the payload, ``encoding`` (``packed``, ``json``, ``plain`` for
+        what is written as it is: the body on a plain topic, a presence) and ``frame``: its fields as in the
+        JSON encoding.
+
+    Raises:
+        ProtocolError: it does not follow the protocol.
+    """
+    encoding, frame = _read(packet)
+    head = {"topic": packet.topic} if packet.topic else {}
+    return head | {"bytes": len(packet.payload), "encoding": encoding, "frame": frame}
+
+
+def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
+    if packet.topic == SERVICE_STATUS:
+        return "plain", _service_status(packet.payload)
+    if packet.topic and packet.topic != reply_topic(packet.topic.split("/")[1]):
+        address = parse(packet.topic)
+        if address.channel:
+            number = {"n": address.n} if address.n else {}
+            message = {"type": "message", **number, "channel": address.channel}
+            return "plain", message | body_fields(packet.payload)
+        if address.verb == "status":
+            return "plain", _presence(packet.payload)
+    frame, encoding = decode(packet.payload, expand=expander())
+    return encoding.value, json.loads(encode(frame, Encoding.JSON))
+
+
+def _service_status(payload: bytes) -> dict[str, Any]:
+    try:
+        return {"type": "status", **json.loads(payload)}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ProtocolError(f"not a service's status: {error}") from error
+
+
+def _presence(payload: bytes) -> dict[str, Any]:
+    known = {presence.payload: presence.name.lower() for presence in Presence}
+    if payload not in known:
+        raise ProtocolError(f"not a presence: {payload[:16]!r}")
+    return {"type": "status", "presence": known[payload]}
+
+
+def lines(value: Mapping[str, Any], depth: int = 1) -> Iterator[str]:
+    """An object for people: a field a line, objects in it indented, lists of objects an entry a line."""
+    width = max((len(key) for key in value), default=0)
+    for key, item in value.items():
+        name = styled(printable(key), "36")
+        match item:
+            case dict() if item:
+                yield f"{_INDENT * depth}{name}"
+                yield from lines(item, depth + 1)
+            case [{}, *_]:
+                yield f"{_INDENT * depth}{name}"
+                yield from (f"{_INDENT * (depth + 1)}{_flat(entry)}" for entry in item)
+            case _:
+                yield f"{_INDENT * depth}{name}{' ' * (width - len(key))}  {_scalar(item)}"
+
+
+def _flat(entry: Mapping[str, Any]) -> str:
+    return "  ".join(f"{styled(key, '36')} {_scalar(item)}" for key, item in entry.items())
+
+
+def _scalar(item: object) -> str:
+    return printable(item) if isinstance(item, str) else json.dumps(item)

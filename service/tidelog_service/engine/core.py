@@ -1,0 +1,157 @@
+"""The service's core: packets in, replies out, the store in between; it has no clock, thread or socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tidelog.wire import payload as wire
+from tidelog.wire import topics
+from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog_service.engine.delta import answer
+from tidelog_service.engine.ingest import Draft, Ingested, ingest
+from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
+from tidelog_service.engine.ports import Store
+from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.pushes import Pushes
+from tidelog_service.engine.rates import Rates
+from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
+
+
+class Engine:
+    """Serves packets in batches. One thread owns it.
+
+    Args:
+        store: the durable state.
+        bounds: the operator's bounds.
+
+    Attributes:
+        tally: counts by reason since the start.
+    """
+
+    def __init__(self, store: Store, *, bounds: Bounds | None = None) -> None:
+        """See the class."""
+        self._store = store
+        self._bounds = bounds or Bounds()
+        self._attendance = Attendance()
+        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
+        self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
+        self.tally = Tally()
+
+    @property
+    def due_ms(self) -> int | None:
+        """When `flush` is to be called next, Unix milliseconds; ``None`` where nothing waits."""
+        return self._pushes.due_ms
+
+    def handle(self, packets: Sequence[Packet], now_ms: int) -> tuple[Reply, ...]:
+        """Serve a batch: messages are stored in one transaction, then requests are answered.
+
+        On return everything stored is on disk: publish the replies and acknowledge the packets, in any
+        order.
+
+        Args:
+            packets: in the order of arrival.
+            now_ms: the service's clock, Unix milliseconds.
+
+        Raises:
+            Unavailable: the store failed; nothing was kept, the same batch may be handled again. Where it
+                fails only after the messages are on disk, requests are answered BUSY.
+        """
+        replies: list[Reply] = []
+        drafts: list[Draft] = []
+        requests: list[Question] = []
+        for packet in packets:
+            screened = screen(packet, self._store)
+            if isinstance(screened, Refusal):
+                replies += self._refuse(screened)
+            elif isinstance(screened.frame, Messages):
+                drafts += _drafts(screened, screened.frame)
+            elif isinstance(screened.frame, Presence):
+                self._attendance.saw(screened.terminal.device, screened.frame)
+            else:
+                requests.append(screened)
+        if drafts:
+            replies += self._receive(drafts, now_ms)
+        for question in requests:
+            replies.append(self._serve(question, now_ms))
+        return tuple(replies)
+
+    def flush(self, now_ms: int) -> tuple[Reply, ...]:
+        """Live pushes that are due.
+
+        Raises:
+            Unavailable: the store failed; devices will see the gap and ask.
+        """
+        replies = tuple(self._pushes.flush(store=self._store, attendance=self._attendance, now_ms=now_ms))
+        self.tally["pushed"] += len(replies)
+        return replies
+
+    def _refuse(self, refusal: Refusal) -> Iterator[Reply]:
+        self.tally["refused_" + refusal.reason] += 1
+        if refusal.fault is not None:
+            yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding))
+
+    def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
+        ingested = ingest(drafts, self._store, now_ms)
+        self._count(ingested)
+        self._pushes.collect(ingested.stored, now_ms)
+        for told in ingested.answers:
+            yield Reply(told.device, wire.encode(told.receipts, told.encoding))
+
+    def _count(self, ingested: Ingested) -> None:
+        self.tally["stored"] += len(ingested.stored)
+        self.tally["duplicates"] += ingested.duplicates
+        for code, count in ingested.rejections.items():
+            self.tally["rejected_" + code.word] += count
+
+    def _serve(self, question: Question, now_ms: int) -> Reply:
+        request, device = question.frame, question.terminal.device
+        if not isinstance(request, SyncRequest):
+            raise TypeError(f"not a request: {request!r}")
+        if not self._rates.admit(device, now_ms):
+            return self._busy(question, request, "too many requests")
+        try:
+            return self._answer(question, request, now_ms)
+        except Unavailable:
+            # Not the whole batch again: its messages are on disk.
+            return self._busy(question, request, "the store does not answer")
+
+    def _busy(self, question: Question, request: SyncRequest, text: str) -> Reply:
+        self.tally["refused_" + Code.BUSY.word] += 1
+        fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
+        return Reply(question.terminal.device, wire.encode(fault, question.encoding))
+
+    def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
+        device = question.terminal.device
+        self._attendance.asked(
+            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+        )
+        page = answer(
+            request,
+            logs=self._store.logs_of(question.terminal.user_id),
+            store=self._store,
+            encoding=question.encoding,
+            page_bytes_max=self._bounds.page_bytes,
+        )
+        self.tally["answered"] += 1
+        self.tally["sent"] += page.records
+        return Reply(device, page.payload)
+
+
+def internal_fault(packet: Packet) -> Reply | None:
+    """What to answer where serving a packet failed by a fault of the service's own.
+
+    Returns:
+        the reply, or ``None`` where the topic names no device.
+    """
+    try:
+        address = topics.parse(packet.topic)
+    except ProtocolError:
+        return None
+    fault = Fault(code=Code.INTERNAL, text="the service failed on this packet")
+    return Reply(address.device, wire.encode(fault, encoding_of(packet, address)))
+
+
+def _drafts(question: Question, frame: Messages) -> Iterator[Draft]:
+    for message in frame.messages:
+        yield Draft(question.terminal, frame.outbox, message, question.encoding)

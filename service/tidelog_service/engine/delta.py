@@ -1,0 +1,231 @@
+"""The answer to a sync request: what the device lacks, by subtracting ranges (SPEC.md, "Sync").
+
+Work grows with what is missing: ranges are subtracted as ranges, and rows are read by primary-key range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from tidelog.codec import choose
+from tidelog.wire import payload as wire
+from tidelog.wire.frames import Delta, Part, Record, Statement, SyncRequest
+from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog_service.engine.ports import Log, Row, Store
+
+FRAME_BYTES = 24
+"""A page's own headers, generously."""
+
+PART_BYTES = 28
+"""A part's headers beside the channel's name, generously."""
+
+RECORD_BYTES = 10
+"""A record's columns beside its body: time, author, size and its share of the runs, generously."""
+
+JSON_RECORD_BYTES = 120
+"""The same in JSON, with the names of the fields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page ready to send.
+
+    Attributes:
+        payload: the encoded frame.
+        records: how many records it carries.
+    """
+
+    payload: bytes = field(repr=False)
+    records: int
+
+
+def answer(
+    request: SyncRequest, *, logs: dict[str, Log], store: Store, encoding: Encoding, page_bytes_max: int
+) -> Page:
+    """Build one page of what the device lacks.
+
+    Args:
+        request: what the device says that it has and asks for.
+        logs: every channel that the device's user may read, by name; nothing else is ever looked at.
+        store: read by primary-key ranges only.
+        encoding: of the answer.
+        page_bytes_max: the operator's bound on the payload.
+
+    Returns:
+        the page; it exceeds the budget only where a single record does.
+
+    Raises:
+        Unavailable: the store failed.
+    """
+    budget = min(request.page_bytes, page_bytes_max)
+    builder = _Builder(request=request, store=store, encoding=encoding, room=budget - FRAME_BYTES)
+    stated = {statement.channel: statement for statement in request.statements}
+    for log in _scope(request, logs):
+        builder.visit(log, stated.get(log.name))
+    gone = tuple(name for name in stated if name not in logs)
+    return _fitted(builder.delta(gone), budget=budget, encoding=encoding, oldest_first=request.oldest_first)
+
+
+def _scope(request: SyncRequest, logs: dict[str, Log]) -> Sequence[Log]:
+    """The channels asked for, the most recently written first."""
+    stated = {statement.channel for statement in request.statements}
+    chosen = logs.values() if request.everywhere else (log for log in logs.values() if log.name in stated)
+    return sorted(chosen, key=lambda log: (-log.time, log.name))
+
+
+def missing(log: Log, statement: Statement | None) -> RangeSet:
+    """What the device lacks of a log and asks for; numbers beyond the head are ignored."""
+    kept = RangeSet([(log.floor, max(log.floor, log.head + 1))])
+    if statement is None:
+        return kept
+    wanted = kept if statement.want is None else kept & statement.want
+    return wanted - statement.have if _speaks_of(log, statement) else wanted
+
+
+def _speaks_of(log: Log, statement: Statement) -> bool:
+    """Whether the statement's have-set is about this incarnation; without an epoch it is taken to be."""
+    return statement.epoch in (log.epoch, 0)
+
+
+def _news(log: Log, statement: Statement | None) -> bool:
+    """Whether the device must be told of the channel even if it lacks no record."""
+    if statement is None or statement.epoch != log.epoch:
+        return True
+    below = RangeSet([(1, log.floor)])
+    asked = below if statement.want is None else below & statement.want
+    return bool(asked - statement.have)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    """A page as it fills."""
+
+    request: SyncRequest
+    store: Store
+    encoding: Encoding
+    room: int
+    records_left: int = PAGE_RECORDS_MAX
+    parts: list[Part] = field(default_factory=list)
+    more: bool = False
+    authors: set[str] = field(default_factory=set)
+
+    def visit(self, log: Log, statement: Statement | None) -> None:
+        """Add what the device lacks of one channel, as far as there is room."""
+        lacks = missing(log, statement)
+        if not lacks and not _news(log, statement):
+            return
+        cost = PART_BYTES + len(log.name.encode())
+        if self.parts and (self.room <= cost or self.records_left <= 0):
+            self.more = True
+            return
+        self.room -= cost
+        records, voids, rest = self._read(log, lacks)
+        self.more = self.more or rest
+        if rest and not records and not voids and self.parts:
+            return
+        self.parts.append(
+            Part(
+                channel=log.name,
+                epoch=log.epoch,
+                head=log.head,
+                floor=log.floor,
+                voids=voids,
+                records=tuple(sorted(records, key=lambda record: record.seq)),
+            )
+        )
+
+    def _read(self, log: Log, lacks: RangeSet) -> tuple[list[Record], RangeSet, bool]:
+        """Read as many of the missing as fit.
+
+        Returns:
+            the records, the numbers found to have no record, and whether something is left.
+        """
+        if not lacks:
+            return [], EMPTY, False
+        rows = self.store.rows(
+            log.id,
+            lacks,
+            records_max=self.records_left,
+            bytes_max=max(self.room, 0),
+            newest_first=not self.request.oldest_first,
+        )
+        taken = rows[: self._fitting(rows)]
+        # A store may stop anywhere after the first row: only what lies before the last one was looked at.
+        seen = lacks & self._passed(taken[-1].seq) if taken else EMPTY if rows else lacks
+        voids = seen - RangeSet.of(row.seq for row in taken)
+        return [_record(row) for row in taken], voids, bool(lacks - seen)
+
+    def _passed(self, seq: int) -> RangeSet:
+        """The numbers that come no later than this one in the order of the request."""
+        return RangeSet([(1, seq + 1) if self.request.oldest_first else (seq, SEQ_STOP)])
+
+    def _fitting(self, rows: list[Row]) -> int:
+        """How many of the rows the page takes; the first record of a page always fits."""
+        empty = not any(part.records for part in self.parts)
+        for at, row in enumerate(rows):
+            cost = self._cost(row)
+            if cost > self.room and not (empty and at == 0):
+                return at
+            self.room -= cost
+            self.records_left -= 1
+            self.authors.add(row.author)
+        return len(rows)
+
+    def _cost(self, row: Row) -> int:
+        author = 0 if row.author in self.authors else len(row.author.encode()) + 2
+        if self.encoding is Encoding.JSON:
+            return len(row.body) * 4 // 3 + JSON_RECORD_BYTES + len(row.author.encode())
+        return len(row.body) + RECORD_BYTES + author + len(row.content_type)
+
+    def delta(self, gone: tuple[str, ...]) -> Delta:
+        """The page as it stands."""
+        return Delta(
+            rid=self.request.rid,
+            more=self.more,
+            parts=tuple(self.parts),
+            gone=gone,
+            codec=choose(self.request.codecs),
+        )
+
+
+def _record(row: Row) -> Record:
+    return Record(
+        seq=row.seq,
+        author=row.author,
+        time=row.time,
+        sent=row.sent,
+        kind=row.kind,
+        content_type=row.content_type,
+        body=row.body,
+        size=len(row.body),
+    )
+
+
+def _fitted(delta: Delta, *, budget: int, encoding: Encoding, oldest_first: bool) -> Page:
+    """Encode; where the estimate was too low, shed records from the page's end until it fits."""
+    while True:
+        encoded = wire.encode(delta, encoding)
+        count = sum(len(part.records) for part in delta.parts)
+        over = len(encoded) - budget
+        if over > 0 and (count > 1 or len(delta.parts) > 1):
+            share = max(1, count * over // len(encoded) + 1)
+            delta = _shed(delta, share=share, oldest_first=oldest_first)
+        elif len(encoded) > PACKET_BYTES_MAX and delta.gone and delta.parts:
+            # So many unknown names leave no room: the device hears of them first, and names them no more.
+            delta = replace(delta, parts=(), more=True)
+        else:
+            return Page(payload=encoded, records=count)
+
+
+def _shed(delta: Delta, *, share: int, oldest_first: bool) -> Delta:
+    """Take ``share`` records, the last that were added, off the last part, or the whole part."""
+    *before, last = delta.parts
+    keep = len(last.records) - share
+    if keep <= 0 and before:
+        return replace(delta, parts=tuple(before), more=True)
+    keep = max(1, keep)
+    kept = last.records[:keep] if oldest_first else last.records[-keep:]
+    return replace(delta, parts=(*before, replace(last, records=kept, voids=EMPTY)), more=True)

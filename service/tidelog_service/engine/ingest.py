@@ -1,0 +1,279 @@
+"""Storing a batch of messages: membership, numbers, duplicates, receipts (SPEC.md, "Messages").
+
+One transaction a batch. The channel's counter is taken inside it, duplicates are filtered after that and
+before numbers are given, so that the numbers stay dense whatever the network repeats.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple, TypeVar
+
+from tidelog.wire.errors import Code
+from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE, Message, Receipt, Receipts, Rejection
+from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Store, Taken, Terminal
+
+RECEIPTS_MAX = 512
+"""Receipts in one packet: with the longest channel names, each another one, they fit."""
+
+JSON_RECEIPTS_MAX = 128
+"""The same in JSON, with the names of the fields."""
+
+_Told = TypeVar("_Told", Receipt, Rejection)
+
+
+class Draft(NamedTuple):
+    """A message on its way into the store."""
+
+    terminal: Terminal
+    outbox: bytes
+    message: Message
+    encoding: Encoding
+
+
+class Stored(NamedTuple):
+    """A record that a batch added, with the log that it went to and the device that wrote it."""
+
+    log: Log
+    row: NewRow
+    author: str
+    device: str
+
+
+class _Line(NamedTuple):
+    """Whom answers go to and how: those to messages without a number travel apart from the others."""
+
+    key: OutboxKey
+    encoding: Encoding
+    numbered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Receipts for one outbox of one device."""
+
+    device: str
+    encoding: Encoding
+    receipts: Receipts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What a batch came to; valid once its transaction is on disk.
+
+    Attributes:
+        stored: the new records in the order of their numbers.
+        answers: what to tell the devices.
+        duplicates: how many messages had been stored before.
+        rejections: how many were refused, by code.
+    """
+
+    stored: tuple[Stored, ...]
+    answers: tuple[Answer, ...]
+    duplicates: int
+    rejections: dict[Code, int]
+
+
+def ingest(drafts: Sequence[Draft], store: Store, now_ms: int) -> Ingested:
+    """Store a batch in one transaction.
+
+    Args:
+        drafts: messages in the order of arrival.
+        store: outside a transaction.
+        now_ms: the service's clock, Unix milliseconds.
+
+    Returns:
+        what was stored and what to answer; on disk when this returns.
+
+    Raises:
+        Unavailable: the store failed; nothing of the batch was kept, so it may be tried again whole.
+    """
+    batch = _Batch(store=store, now_ms=now_ms)
+    with store.transaction():
+        batch.prepare(drafts)
+        for draft in drafts:
+            batch.take(draft)
+        batch.write()
+    return batch.result()
+
+
+def digest(message: Message) -> bytes:
+    """8 bytes over what the device wrote, to tell a repetition from a number used twice."""
+    head = f"{message.kind} {message.sent} {message.content_type} {message.channel}\0"
+    return blake2b(head.encode() + message.body, digest_size=8).digest()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """The state of one batch while its transaction is open."""
+
+    store: Store
+    now_ms: int
+    logs: dict[tuple[int, str], Log] = field(default_factory=dict)
+    heads: dict[int, tuple[int, int]] = field(default_factory=dict)
+    numbers: dict[OutboxKey, RangeSet] = field(default_factory=dict)
+    known: dict[tuple[OutboxKey, int], Taken] = field(default_factory=dict)
+    stored: list[Stored] = field(default_factory=list)
+    taken: list[tuple[OutboxKey, Taken]] = field(default_factory=list)
+    changed: set[OutboxKey] = field(default_factory=set)
+    receipts: dict[_Line, list[Receipt]] = field(default_factory=lambda: defaultdict(list))
+    rejections: dict[_Line, list[Rejection]] = field(default_factory=lambda: defaultdict(list))
+    authors: dict[str, str] = field(default_factory=dict)
+    duplicates: int = 0
+
+    def prepare(self, drafts: Sequence[Draft]) -> None:
+        """Read, in a few queries, all that the batch needs to know."""
+        names: dict[int, set[str]] = defaultdict(set)
+        asked: dict[OutboxKey, set[int]] = defaultdict(set)
+        for draft in drafts:
+            names[draft.terminal.user_id].add(draft.message.channel)
+            self.authors[draft.terminal.device] = draft.terminal.user
+            if draft.message.n:
+                asked[OutboxKey(draft.terminal.device, draft.outbox)].add(draft.message.n)
+        for user_id, wanted in names.items():
+            for name, log in self.store.writable(user_id, sorted(wanted)).items():
+                self.logs[user_id, name] = log
+        self.numbers = self.store.numbers(list(asked))
+        for key, ns in asked.items():
+            self._recall(key, ns)
+
+    def _recall(self, key: OutboxKey, ns: Iterable[int]) -> None:
+        numbers = self.numbers.setdefault(key, EMPTY)
+        seen = [n for n in ns if n in numbers]
+        if seen:
+            for n, taken in self.store.taken(key, seen).items():
+                self.known[key, n] = taken
+
+    def take(self, draft: Draft) -> None:
+        """Decide about one message."""
+        key = OutboxKey(draft.terminal.device, draft.outbox)
+        n = draft.message.n
+        log = self.logs.get((draft.terminal.user_id, draft.message.channel))
+        refused = self._refused(key, draft.message, log)
+        if (key, n) in self.known:
+            self._repeat(key, draft, log)
+        elif refused is not None or log is None:
+            self._reject(key, draft, Code.NO_CHANNEL if refused is None else refused)
+        elif n and n in self.numbers[key]:
+            # Spent on a message that was refused.
+            self._reject(key, draft, Code.CONFLICT)
+        else:
+            self._store(key, draft, log)
+
+    def _reject(self, key: OutboxKey, draft: Draft, code: Code) -> None:
+        """Refuse a message; where that is for good its number is spent: no hole stays below later ones."""
+        n = draft.message.n
+        self.rejections[_line(key, draft)].append(Rejection(n=n, code=code))
+        if n and code not in (Code.WINDOW, Code.BUSY):
+            self._spend(key, n)
+
+    def _spend(self, key: OutboxKey, n: int) -> None:
+        """Note a number as taken, and with it those that a device may not send any more once it sends this.
+
+        A device that was set back to a backup leaves holes that it never fills; without this they would stay
+        for good and stop its outbox a window later.
+        """
+        if n not in self.numbers[key]:
+            self.numbers[key] |= RangeSet([(1, max(1, n - MESSAGE_WINDOW + 1)), (n, n + 1)])
+            self.changed.add(key)
+
+    def _refused(self, key: OutboxKey, message: Message, log: Log | None) -> Code | None:
+        # First: whatever else is wrong, a number far above the others must not be spent.
+        if message.n and message.n >= max(1, self.numbers[key].stop) + MESSAGE_WINDOW:
+            return Code.WINDOW
+        if log is None:
+            return Code.NO_CHANNEL
+        if message.kind != KIND_MESSAGE and message.kind < KIND_APPLICATION_FIRST:
+            return Code.UNSUPPORTED
+        if len(message.body) > BODY_BYTES_MAX:
+            return Code.LIMIT
+        return None
+
+    def _repeat(self, key: OutboxKey, draft: Draft, log: Log | None) -> None:
+        """A number stored before: the same message gets its receipt again, another one a conflict."""
+        known = self.known[key, draft.message.n]
+        if known.digest != digest(draft.message):
+            self._reject(key, draft, Code.CONFLICT)
+        elif log is None or log.id != known.channel_id:
+            # The user has left the channel since: its epoch is no longer theirs to know.
+            self._reject(key, draft, Code.NO_CHANNEL)
+        else:
+            self.duplicates += 1
+            self._receipt(key, draft, log, known.seq, known.time)
+
+    def _store(self, key: OutboxKey, draft: Draft, log: Log) -> None:
+        message = draft.message
+        head, last = self.heads.get(log.id, (log.head, log.time))
+        seq, time = head + 1, max(self.now_ms, last)
+        self.heads[log.id] = (seq, time)
+        sent = message.sent or time
+        row = NewRow(
+            log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
+        )
+        self.stored.append(Stored(log, row, draft.terminal.user, draft.terminal.device))
+        if message.n:
+            taken = Taken(message.n, log.id, seq, time, digest(message))
+            self.taken.append((key, taken))
+            self.known[key, message.n] = taken
+            self._spend(key, message.n)
+        self._receipt(key, draft, log, seq, time)
+
+    def _receipt(self, key: OutboxKey, draft: Draft, log: Log, seq: int, time: int) -> None:
+        receipt = Receipt(n=draft.message.n, channel=log.name, epoch=log.epoch, seq=seq, time=time)
+        self.receipts[_line(key, draft)].append(receipt)
+
+    def write(self) -> None:
+        """Put the batch into the open transaction."""
+        if self.stored:
+            self.store.append([stored.row for stored in self.stored])
+            self.store.advance(self.heads)
+        if self.changed:
+            self.store.remember(self.taken, {key: self.numbers[key] for key in self.changed})
+
+    def result(self) -> Ingested:
+        """What came of it."""
+        rejected: dict[Code, int] = defaultdict(int)
+        for refusals in self.rejections.values():
+            for refusal in refusals:
+                rejected[refusal.code] += 1
+        return Ingested(
+            stored=tuple(self.stored),
+            answers=tuple(self._answers()),
+            duplicates=self.duplicates,
+            rejections=dict(rejected),
+        )
+
+    def _answers(self) -> Iterable[Answer]:
+        for line in {**self.receipts, **self.rejections}:
+            key, encoding, numbered = line
+            receipts = _told(self.receipts.get(line, ()), numbered=numbered)
+            rejections = _told(self.rejections.get(line, ()), numbered=numbered)
+            highest = max(0, self.numbers.get(key, EMPTY).stop - 1)
+            step = JSON_RECEIPTS_MAX if encoding is Encoding.JSON else RECEIPTS_MAX
+            for at in range(0, max(len(receipts), len(rejections)), step):
+                frame = Receipts(
+                    outbox=key.outbox,
+                    highest=highest,
+                    author=self.authors[key.device],
+                    receipts=receipts[at : at + step],
+                    rejections=rejections[at : at + step],
+                )
+                yield Answer(device=key.device, encoding=encoding, receipts=frame)
+
+
+def _line(key: OutboxKey, draft: Draft) -> _Line:
+    return _Line(key, draft.encoding, draft.message.n > 0)
+
+
+def _told(items: Iterable[_Told], *, numbered: bool) -> tuple[_Told, ...]:
+    """In the order of their numbers, and a number that came twice in the batch once."""
+    if not numbered:
+        return tuple(items)
+    by_number = {item.n: item for item in items}
+    return tuple(by_number[n] for n in sorted(by_number))

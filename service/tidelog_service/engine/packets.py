@@ -1,0 +1,46 @@
+"""What goes into the engine and what comes out, and what it counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tidelog.wire import limits
+
+
+class Packet(NamedTuple):
+    """A PUBLISH from a device, as the broker delivered it."""
+
+    topic: str
+    payload: bytes
+
+
+class Reply(NamedTuple):
+    """A PUBLISH to a device's reply topic, QoS 0, not retained."""
+
+    device: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The operator's bounds on the engine's work, within those of `tidelog.wire.limits`.
+
+    Attributes:
+        page_bytes: the largest page of an answer, payload bytes.
+        coalesce_ms: how long stored records wait for others before they are pushed.
+        lease_ms: how long a JSON request keeps live pushes in JSON coming.
+        requests_per_second: sustained requests of one device; above it they are answered BUSY.
+        requests_burst: requests that a device may send at once.
+    """
+
+    page_bytes: int = limits.PAGE_BYTES_MAX
+    coalesce_ms: int = 30
+    lease_ms: int = 300_000
+    requests_per_second: int = 200
+    requests_burst: int = 400
+
+
+Tally = Counter[str]
+"""Counts by reason: packets dropped, faults answered, records stored, duplicates and the like."""

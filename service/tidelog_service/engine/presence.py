@@ -1,0 +1,62 @@
+"""Who is connected and wants live pushes, and in which encoding (SPEC.md, "Presence")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidelog.wire.frames import Presence
+from tidelog.wire.payload import Encoding
+
+_NO_END = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listener:
+    encoding: Encoding
+    until_ms: int = _NO_END
+
+
+class Attendance:
+    """The devices that get live pushes; made anew from retained statuses after a restart.
+
+    It holds only devices that were screened, so it is bounded by the devices that exist.
+    """
+
+    def __init__(self) -> None:
+        """Nobody is there."""
+        self._listeners: dict[str, _Listener] = {}
+
+    def saw(self, device: str, presence: Presence) -> None:
+        """A device's status arrived."""
+        if presence is Presence.LIVE:
+            self._listeners[device] = _Listener(encoding=Encoding.PACKED)
+        elif presence is Presence.OFFLINE or self._packed(device):
+            self._listeners.pop(device, None)
+
+    def _packed(self, device: str) -> bool:
+        listener = self._listeners.get(device)
+        return listener is not None and listener.encoding is Encoding.PACKED
+
+    def asked(self, device: str, encoding: Encoding, *, live: bool, until_ms: int) -> None:
+        """A device sent a request, so it is connected whatever its status said.
+
+        Args:
+            device: who.
+            encoding: of the request; JSON gets a lease only.
+            live: whether it wants live pushes.
+            until_ms: when a JSON lease ends.
+        """
+        if live and encoding is Encoding.JSON:
+            self._listeners[device] = _Listener(encoding=encoding, until_ms=until_ms)
+        elif live:
+            self._listeners[device] = _Listener(encoding=encoding)
+
+    def encoding(self, device: str, now_ms: int) -> Encoding | None:
+        """How to push to a device, or ``None`` where it is not to be pushed to."""
+        listener = self._listeners.get(device)
+        if listener is None:
+            return None
+        if listener.until_ms <= now_ms:
+            del self._listeners[device]
+            return None
+        return listener.encoding

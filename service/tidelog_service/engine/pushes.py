@@ -1,0 +1,119 @@
+"""Live pushes: stored records to the connected members, coalesced (SPEC.md, "Live push").
+
+A push is encoded once per channel and encoding, never once per recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tidelog.wire import payload as wire
+from tidelog.wire.frames import Part, Push, Record
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.payload import Encoding
+from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES
+from tidelog_service.engine.ingest import Stored
+from tidelog_service.engine.packets import Reply
+from tidelog_service.engine.ports import Store
+from tidelog_service.engine.presence import Attendance
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    """Records of one channel that wait to be pushed."""
+
+    records: list[Stored] = field(default_factory=list)
+
+
+class Pushes:
+    """Collects stored records and says when and to whom they go.
+
+    Args:
+        coalesce_ms: how long the first record of a channel waits for others.
+    """
+
+    def __init__(self, *, coalesce_ms: int) -> None:
+        """See the class."""
+        self._coalesce_ms = coalesce_ms
+        self._waiting: dict[int, _Waiting] = {}
+        self._due_ms: int | None = None
+
+    @property
+    def due_ms(self) -> int | None:
+        """When `flush` is to be called, Unix milliseconds; ``None`` where nothing waits."""
+        return self._due_ms
+
+    def collect(self, stored: Sequence[Stored], now_ms: int) -> None:
+        """Take records that are on disk."""
+        for record in stored:
+            self._waiting.setdefault(record.log.id, _Waiting()).records.append(record)
+        if stored and self._due_ms is None:
+            self._due_ms = now_ms + self._coalesce_ms
+
+    def flush(self, *, store: Store, attendance: Attendance, now_ms: int) -> Iterator[Reply]:
+        """Everything that waits, to every device that may read it as memberships stand now.
+
+        The device that wrote all records of a push does not get it: its receipts say as much.
+
+        Raises:
+            Unavailable: the store failed; what was not yet pushed is dropped (devices see the gap and ask).
+        """
+        waiting, self._waiting, self._due_ms = self._waiting, {}, None
+        for channel_id, channel in waiting.items():
+            recipients = [
+                (device, encoding)
+                for device in store.audience(channel_id)
+                if (encoding := attendance.encoding(device, now_ms)) is not None
+            ]
+            yield from _replies(channel.records, recipients)
+
+
+def _replies(records: Sequence[Stored], recipients: Iterable[tuple[str, Encoding]]) -> Iterator[Reply]:
+    payloads: dict[Encoding, list[bytes]] = {}
+    writers = {record.device for record in records}
+    only_writer = writers.pop() if len(writers) == 1 else ""
+    for device, encoding in recipients:
+        if device == only_writer:
+            continue
+        if encoding not in payloads:
+            payloads[encoding] = [wire.encode(push, encoding) for push in _pages(records, encoding)]
+        yield from (Reply(device, payload) for payload in payloads[encoding])
+
+
+def _pages(records: Sequence[Stored], encoding: Encoding) -> Iterator[Push]:
+    """Split what would not fit a packet; an epoch that changed in between starts a page too."""
+    page: list[Stored] = []
+    room = 0
+    for record in records:
+        cost = len(record.row.body) * 4 // 3 + JSON_RECORD_BYTES + len(record.author.encode())
+        if encoding is Encoding.PACKED:
+            cost = len(record.row.body) + PART_BYTES
+        if page and (cost > room or record.log.epoch != page[0].log.epoch):
+            yield _push(page)
+            page = []
+        room = (room if page else PAGE_BYTES_DEFAULT - FRAME_BYTES) - cost
+        page.append(record)
+    if page:
+        yield _push(page)
+
+
+def _push(page: Sequence[Stored]) -> Push:
+    log = page[0].log
+    records = tuple(_record(stored) for stored in page)
+    part = Part(channel=log.name, epoch=log.epoch, head=records[-1].seq, records=records)
+    return Push(part=part)
+
+
+def _record(stored: Stored) -> Record:
+    row = stored.row
+    return Record(
+        seq=row.seq,
+        author=stored.author,
+        time=row.time,
+        sent=row.sent,
+        kind=row.kind,
+        content_type=row.content_type,
+        body=row.body,
+        size=len(row.body),
+    )

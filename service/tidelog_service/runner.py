@@ -1,0 +1,227 @@
+"""The service as a whole: data folder, store, engine, broker and link, started and stopped in order."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import structlog
+
+from tidelog.wire.errors import Denied, TidelogError, Unavailable
+from tidelog.wire.frames import Presence
+from tidelog.wire.topics import SERVICE, status_topic
+from tidelog.wire.url import BrokerUrl
+from tidelog_service.broker_files import BrokerFiles
+from tidelog_service.config import Settings
+from tidelog_service.embedded.broker import EmbeddedBroker
+from tidelog_service.engine.core import Engine
+from tidelog_service.engine.packets import Bounds
+from tidelog_service.mqtt.link import Link
+from tidelog_service.mqtt.ports import LinkState, Phase
+from tidelog_service.store.data_folder import DataFolder
+from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.records import RecordStore
+from tidelog_service.store.registry import Registry
+from tidelog_service.watcher import Watcher
+from tidelog_service.worker import Worker
+
+_READY_SECONDS = 30.0
+_PACKET_HEADERS_BYTES = 512
+"""Topic and MQTT headers beside a payload."""
+
+
+class _Address(NamedTuple):
+    """Where the service connects, and as whom."""
+
+    url: BrokerUrl
+    username: str
+    password: str
+
+
+class Service:
+    """Everything that `tidelog serve` runs.
+
+    Args:
+        settings: the configuration.
+
+    Attributes:
+        engine: its ``tally`` tells what happened; owned by the worker's thread.
+        link: to the broker; its counts may be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """See the class."""
+        self._settings = settings
+        self._log = structlog.get_logger("tidelog")
+        self._stack = ExitStack()
+        self._online = False
+        self._settled = threading.Event()
+        self._ended = threading.Event()
+        self._link_error: TidelogError | None = None
+        self._worker: Worker | None = None
+        self.engine: Engine | None = None
+        self.link: Link | None = None
+        self.host = settings.broker.host
+        self.port = settings.broker.port
+
+    @property
+    def url(self) -> str:
+        """Where devices connect."""
+        return self._settings.broker.url or f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the broker and the store answer."""
+        return self._online and self._worker is not None and self._worker.healthy
+
+    def start(self) -> None:
+        """Start everything; on return devices are served.
+
+        Raises:
+            UsageError: the data folder is in use, or the configuration does not fit.
+            Unavailable: the store, the port or the broker is not to be had.
+            Denied: the broker refused the service's credentials.
+        """
+        try:
+            self._assemble()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _assemble(self) -> None:
+        folder = DataFolder(self._settings.service.data)
+        self._stack.enter_context(folder.lock("tidelog serve"))
+        self.engine = Engine(RecordStore(self._opened(folder)), bounds=self._bounds())
+        if self._settings.broker.mosquitto_folder:
+            BrokerFiles(self._settings, self._registry(folder)).keep()
+        embedded = None if self._settings.broker.url else self._start_broker(folder)
+        self._start_link(self.engine, self._address(embedded))
+        self._start_watcher(folder, embedded)
+
+    def _opened(self, folder: DataFolder) -> Database:
+        """A connection; each thread has its own."""
+        database = open_database(folder.database)
+        self._stack.callback(database.close)
+        return database
+
+    def _registry(self, folder: DataFolder) -> Registry:
+        registry = Registry(self._opened(folder))
+        self._stack.callback(registry.close)
+        return registry
+
+    def _bounds(self) -> Bounds:
+        return Bounds(
+            page_bytes=self._settings.limits.page_bytes,
+            coalesce_ms=self._settings.live.coalesce_ms,
+            lease_ms=self._settings.live.lease_s * 1000,
+        )
+
+    def _start_broker(self, folder: DataFolder) -> EmbeddedBroker:
+        broker = EmbeddedBroker(
+            host=self._settings.broker.host,
+            port=self._settings.broker.port,
+            authority=self._registry(folder),
+            packet_bytes_max=self._settings.limits.packet_bytes + _PACKET_HEADERS_BYTES,
+            connections_max=self._settings.limits.connections,
+            session_queue_max=2 * self._settings.ingest.batch_messages,
+        )
+        broker.start()
+        self._stack.callback(broker.stop)
+        self.port = broker.port
+        return broker
+
+    def _address(self, embedded: EmbeddedBroker | None) -> _Address:
+        broker = self._settings.broker
+        if embedded is not None:
+            url = BrokerUrl(scheme="mqtt", host=broker.host, port=embedded.port)
+            return _Address(url, SERVICE, embedded.service_password)
+        return _Address(
+            BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
+        )
+
+    def _start_link(self, engine: Engine, address: _Address) -> None:
+        worker = self._worker = Worker(
+            engine,
+            batch_messages=self._settings.ingest.batch_messages,
+            trouble=self._trouble,
+            ended=self._ended.set,
+        )
+        link = self.link = Link(
+            host=address.url.host,
+            port=address.url.port,
+            username=address.username,
+            password=address.password,
+            receive=worker.receive,
+            state=self._link_changed,
+            tls=ssl.create_default_context(cafile=address.url.ca or None) if address.url.tls else None,
+        )
+        worker.start(link)
+        # Stopping goes backwards: what was received is served first, then the connection ends.
+        self._stack.callback(link.stop)
+        self._stack.callback(worker.stop)
+        link.start()
+        if not self._settled.wait(_READY_SECONDS) or not self._online:
+            raise self._link_error or Unavailable(
+                f"no answer from the broker at {address.url}", code="broker"
+            )
+
+    def _start_watcher(self, folder: DataFolder, embedded: EmbeddedBroker | None) -> None:
+        registry = self._registry(folder)
+        files = BrokerFiles(self._settings, registry) if self._settings.broker.mosquitto_folder else None
+        watcher = Watcher(
+            registry,
+            revoked=self._revoked if embedded is None else embedded.disconnect,
+            changed=[files.keep] if files is not None else [],
+            trouble=self._trouble,
+        )
+        watcher.start()
+        self._stack.callback(watcher.stop)
+
+    def stop(self) -> None:
+        """Serve what was received, then end everything; idempotent."""
+        self._stack.close()
+        self._ended.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the service has ended, by `stop` or by a fault of its own, which the log tells.
+
+        Args:
+            timeout: seconds; ``None`` waits for ever.
+
+        Returns:
+            whether it has.
+        """
+        return self._ended.wait(timeout)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended by a fault of its own."""
+        return self._worker is not None and self._worker.crashed
+
+    # Told by the threads
+
+    def _link_changed(self, state: LinkState) -> None:
+        self._online = state.phase is Phase.ONLINE
+        if state.phase is Phase.ONLINE:
+            self._log.info("broker online", url=self.url, session_present=state.session_present)
+            self._settled.set()
+        elif state.phase is Phase.OFFLINE and state.error is not None:
+            self._link_error = state.error
+            self._trouble(state.error)
+            if isinstance(state.error, Denied):
+                self._settled.set()
+
+    def _trouble(self, error: Exception) -> None:
+        """Told to the operator: what the service cannot mend itself, and goes on trying."""
+        if isinstance(error, TidelogError):
+            self._log.error(str(error), code=error.code, hint=error.hint)
+        else:
+            self._log.error("a fault of the service's own", exc_info=error)
+
+    def _revoked(self, device: str) -> None:
+        """A broker that cuts a client for a changed password does not publish its will."""
+        if self.link is not None:
+            self.link.publish(status_topic(device), Presence.OFFLINE.payload, retain=True)
+        self._log.info("device revoked", device=device)

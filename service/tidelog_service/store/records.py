@@ -1,0 +1,229 @@
+"""The engine's store on a database: records by primary-key range, outboxes, memberships."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import accumulate
+from typing import Final, TypeVar
+
+from tidelog.wire import runs, varint
+from tidelog.wire.limits import MESSAGE_WINDOW
+from tidelog.wire.ranges import EMPTY, RangeSet, Run
+from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.store.database import Database, Fields
+from tidelog_service.store.generations import Watch
+from tidelog_service.store.keys import checked_seq, key_of, keys_of, run_of, seq_of, within
+from tidelog_service.store.models import Role
+from tidelog_service.store.pieces import POOL_MAX, Pool, padded, pieces
+from tidelog_service.store.statements import Listed, Statements
+
+FORGET_EVERY: Final = 1_024
+"""An outbox's old numbers are deleted when a multiple of this is taken: once each, about 2 ms at a time."""
+
+_BODY: Final = 6
+"""The column of the body in what `_read` yields."""
+
+_T = TypeVar("_T")
+
+
+class RecordStore(Store):
+    """`tidelog_service.engine.ports.Store` on a database; see there for what each method promises.
+
+    One thread at a time calls it. Devices, audiences and names are cached until the generation changes;
+    where logs stand is read each time.
+
+    Args:
+        database: open and migrated; it stays the caller's to close.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """See the class."""
+        self._database = database
+        self._sql = Statements(database)
+        self._watch = Watch(database, self._forget_cached)
+        # Within a transaction nobody else can change anything: one look at its start is enough.
+        self._in_transaction = False
+        self._terminals: dict[str, Terminal] = {}
+        self._audiences: dict[int, tuple[str, ...]] = {}
+        self._names: dict[int, str] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Store.transaction`."""
+        with self._database.transaction():
+            self._look()
+            self._in_transaction = True
+            try:
+                yield
+            finally:
+                self._in_transaction = False
+
+    def terminal(self, device: str) -> Terminal | None:
+        """See `Store.terminal`."""
+        self._look()
+        known = self._terminals.get(device)
+        if known is None:
+            # Ids that do not exist are not kept: a client could fill the memory with them.
+            for name, user_id, user, revoked in self._database.fetch(self._sql.terminal, (device,)):
+                known = Terminal(device=name, user_id=user_id, user=user, revoked=bool(revoked))
+                self._terminals[device] = known
+        return known
+
+    def logs_of(self, user_id: int) -> dict[str, Log]:
+        """See `Store.logs_of`."""
+        return _logs(self._database.fetch(self._sql.logs, (user_id,)))
+
+    def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
+        """See `Store.writable`."""
+        found: dict[str, Log] = {}
+        for some in _batches(names):
+            sql = self._sql.writable.sql(len(some))
+            found |= _logs(self._database.fetch(sql, (user_id, Role.WRITER, *some)))
+        return found
+
+    def audience(self, channel_id: int) -> tuple[str, ...]:
+        """See `Store.audience`."""
+        self._look()
+        known = self._audiences.get(channel_id)
+        if known is None:
+            known = tuple(device for (device,) in self._database.fetch(self._sql.audience, (channel_id,)))
+            self._audiences[channel_id] = known
+        return known
+
+    def rows(
+        self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
+    ) -> list[Row]:
+        """See `Store.rows`."""
+        read = self._read(channel_id, within(seqs), count=records_max, newest_first=newest_first)
+        with closing(read):
+            found = _within(read, records_max=records_max, bytes_max=bytes_max)
+        names = self._named({fields[1] for fields in found})
+        return [Row(seq_of(key), names[author], *rest) for key, author, *rest in found]
+
+    def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
+        """See `Store.numbers`."""
+        found: dict[OutboxKey, RangeSet] = {}
+        for key in keys:
+            kept = self._database.fetch(self._sql.numbers, key)
+            found[key] = _decoded(kept[0][0]) if kept else EMPTY
+        return found
+
+    def taken(self, key: OutboxKey, ns: Sequence[int]) -> dict[int, Taken]:
+        """See `Store.taken`."""
+        found: dict[int, Taken] = {}
+        for some in _batches(ns):
+            sql = self._sql.taken.sql(len(some))
+            for fields in self._database.fetch(sql, (*key, *some)):
+                found[fields[0]] = Taken(*fields)
+        return found
+
+    def append(self, rows: Sequence[NewRow]) -> None:
+        """See `Store.append`."""
+        self._database.write_many(
+            self._sql.append,
+            [
+                (key_of(c, checked_seq(seq)), author, time, time - sent, kind, t, body)
+                for c, seq, author, time, sent, kind, t, body in rows
+            ],
+        )
+
+    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
+        """See `Store.advance`."""
+        self._database.write_many(
+            self._sql.advance,
+            [(checked_seq(head), time, channel_id) for channel_id, (head, time) in heads.items()],
+        )
+
+    def remember(
+        self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
+    ) -> None:
+        """See `Store.remember`."""
+        self._database.write_many(self._sql.remember, [(*key, *message) for key, message in taken])
+        self._database.write_many(
+            self._sql.keep, [(*key, runs.encode(kept)) for key, kept in numbers.items()]
+        )
+        self._forget_old(taken, numbers)
+
+    def _forget_old(
+        self, taken: Iterable[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
+    ) -> None:
+        due = {key for key, message in taken if message.n % FORGET_EVERY == 0}
+        forgotten = [
+            (*key, _highest_contiguous(numbers[key]) - MESSAGE_WINDOW) for key in due & numbers.keys()
+        ]
+        self._database.write_many(self._sql.forget, [each for each in forgotten if each[-1] > 0])
+
+    def _read(
+        self, channel_id: int, seqs: RangeSet, *, count: int, newest_first: bool
+    ) -> Generator[Fields, None, None]:
+        run = self._sql.run_down if newest_first else self._sql.run_up
+        pool = self._sql.pool_down if newest_first else self._sql.pool_up
+        for piece in pieces(seqs, newest_first=newest_first):
+            rows = self._database.stepped(*_statement(channel_id, piece, run=run, pool=pool, count=count))
+            with closing(rows):
+                yield from rows
+
+    def _named(self, users: set[int]) -> dict[int, str]:
+        unknown = [user for user in users if user not in self._names]
+        for some in _batches(unknown):
+            self._names.update(self._database.fetch(self._sql.authors.sql(len(some)), some))
+        return self._names
+
+    def _look(self) -> None:
+        if not self._in_transaction:
+            self._watch.look()
+
+    def _forget_cached(self) -> None:
+        self._terminals.clear()
+        self._audiences.clear()
+        self._names.clear()
+
+
+def _statement(
+    channel_id: int, piece: Run | Pool, *, run: str, pool: Listed, count: int
+) -> tuple[str, Sequence[int]]:
+    if isinstance(piece, tuple):
+        return run, (*run_of(channel_id, piece), count)
+    listed = padded(piece)
+    return pool.sql(len(listed)), keys_of(channel_id, listed)
+
+
+def _within(read: Iterable[Fields], *, records_max: int, bytes_max: int) -> list[Fields]:
+    found: list[Fields] = []
+    size = 0
+    if records_max <= 0:
+        return found
+    for fields in read:
+        size += len(fields[_BODY])
+        if found and size > bytes_max:
+            break
+        found.append(fields)
+        if len(found) == records_max:
+            break
+    return found
+
+
+def _batches(values: Sequence[_T]) -> Iterator[list[_T]]:
+    for at in range(0, len(values), POOL_MAX):
+        yield padded(values[at : at + POOL_MAX])
+
+
+def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
+    return {
+        name: Log(id=key, name=name, epoch=epoch, head=head, floor=floor, time=time)
+        for key, name, epoch, head, floor, time in rows
+    }
+
+
+def _decoded(numbers: bytes) -> RangeSet:
+    # Not `runs.decode`, which refuses what a peer may not send: every second number of a window is more runs.
+    lengths = varint.decode(numbers, count_max=len(numbers))
+    if lengths:
+        lengths[0] >>= 1
+    edges = list(accumulate(lengths, initial=1))[1:]
+    return RangeSet.of_sorted(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _highest_contiguous(numbers: RangeSet) -> int:
+    return numbers.runs[0][1] - 1 if 1 in numbers else 0

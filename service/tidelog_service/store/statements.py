@@ -1,0 +1,138 @@
+"""The statements of the service's hot paths, generated from the models and compiled once for a database.
+
+The values in these queries are stand-ins; `RecordStore` gives the real ones in the order of the SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from peewee import Field, ModelSelect, Query, Value
+
+from tidelog_service.store.database import Database
+from tidelog_service.store.models import Channel, Device, Member, Outbox, Record, Role, Taken, User
+
+_LOG = (Channel.id, Channel.name, Channel.epoch, Channel.head, Channel.floor, Channel.time)
+_ROW = (
+    Record.id,
+    Record.author_id,
+    Record.time,
+    Record.time - Record.lag,
+    Record.kind,
+    Record.content_type,
+    Record.body,
+)
+_TAKEN = (Taken.n, Taken.channel_id, Taken.seq, Taken.time, Taken.digest)
+
+
+class Listed:
+    """A statement with an ``IN`` list, compiled once for each length of the list.
+
+    Args:
+        database: compiles it.
+        query: makes the query for a list of stand-ins.
+    """
+
+    __slots__ = ("_database", "_query", "_sql")
+
+    def __init__(self, database: Database, query: Callable[[list[int]], Query]) -> None:
+        """See the class."""
+        self._database = database
+        self._query = query
+        self._sql: dict[int, str] = {}
+
+    def sql(self, length: int) -> str:
+        """The SQL for a list of this length, at least 1."""
+        made = self._sql.get(length)
+        if made is None:
+            made = self._sql[length] = self._database.compile(self._query([0] * length))
+        return made
+
+
+class Statements:
+    """Compiled statements by name; a comment names the values of each.
+
+    Args:
+        database: compiles them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """See the class."""
+        compiled = database.compile
+        self.append = compiled(_insertion(Record))  # the columns
+        self.remember = compiled(_insertion(Taken))  # the columns
+        self.keep = compiled(_keep())  # device, outbox, numbers
+        self.advance = compiled(_advance())  # head, time, channel
+        self.forget = compiled(_forget())  # device, outbox, n (those below go)
+        self.terminal = compiled(_terminal())  # device
+        self.logs = compiled(_logs())  # user
+        self.writable = Listed(database, _writable)  # user, role, names
+        self.audience = compiled(_audience())  # channel
+        self.numbers = compiled(_numbers())  # device, outbox
+        self.taken = Listed(database, _taken)  # device, outbox, ns
+        self.authors = Listed(database, _authors)  # users
+        # first key, key after the last, count
+        self.run_up = compiled(_run().order_by(Record.id).limit(1))
+        self.run_down = compiled(_run().order_by(Record.id.desc()).limit(1))
+        # keys
+        self.pool_up = Listed(database, lambda keys: _pool(keys).order_by(Record.id))
+        self.pool_down = Listed(database, lambda keys: _pool(keys).order_by(Record.id.desc()))
+
+
+def _insertion(model: type[Any]) -> Query:
+    fields: tuple[Field[Any], ...] = model._meta.sorted_fields  # noqa: SLF001 - Peewee's documented way to the columns
+    return model.insert({field: Value(0, converter=False) for field in fields})  # type: ignore[no-any-return]
+
+
+def _keep() -> Query:
+    kept = Outbox.insert(device="", outbox=b"", numbers=b"")
+    return kept.on_conflict(conflict_target=[Outbox.device, Outbox.outbox], preserve=[Outbox.numbers])
+
+
+def _advance() -> Query:
+    return Channel.update({Channel.head: 0, Channel.time: 0}).where(Channel.id == 0)
+
+
+def _forget() -> Query:
+    return Taken.delete().where((Taken.device == "") & (Taken.outbox == b"") & (Taken.n < 0))
+
+
+def _terminal() -> Query:
+    columns = (Device.id, Device.user, User.name, Device.revoked.is_null(False))
+    return Device.select(*columns).join(User).where(Device.id == "")
+
+
+def _logs() -> Query:
+    return Member.select(*_LOG).join(Channel).where(Member.user == 0)
+
+
+def _writable(names: list[int]) -> Query:
+    may = (Member.user == 0) & (Member.role >= Role.WRITER)
+    return Member.select(*_LOG).join(Channel).where(may & Channel.name.in_(names))
+
+
+def _audience() -> Query:
+    devices = Device.select(Device.id).join(Member, on=Member.user == Device.user)
+    return devices.where((Member.channel == 0) & Device.revoked.is_null()).order_by(Device.id)
+
+
+def _numbers() -> Query:
+    return Outbox.select(Outbox.numbers).where((Outbox.device == "") & (Outbox.outbox == b""))
+
+
+def _taken(ns: list[int]) -> Query:
+    of_outbox = (Taken.device == "") & (Taken.outbox == b"")
+    return Taken.select(*_TAKEN).where(of_outbox & Taken.n.in_(ns))
+
+
+def _authors(users: list[int]) -> Query:
+    return User.select(User.id, User.name).where(User.id.in_(users))
+
+
+def _run() -> ModelSelect[Record]:
+    return Record.select(*_ROW).where((Record.id >= 0) & (Record.id < 0))
+
+
+def _pool(keys: list[int]) -> ModelSelect[Record]:
+    return Record.select(*_ROW).where(Record.id.in_(keys))

@@ -1,0 +1,71 @@
+"""Notices within a second that devices were added or revoked by another process, and acts on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from tidelog_service.store.registry import Registry
+
+POLL_SECONDS = 0.25
+"""A revocation is promised within a second; one look is a read of one row."""
+
+
+class Watcher:
+    """Looks at the registry's generation, and where it has changed, at its devices.
+
+    Args:
+        registry: on a connection that other threads do not use meanwhile.
+        revoked: called with a device that may do nothing any more; on the watcher's thread, once for each.
+        changed: called after each change of devices, e.g. to write a broker's password file.
+        trouble: told where the store does not answer; it is looked at again.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        revoked: Callable[[str], None],
+        changed: Sequence[Callable[[], object]] = (),
+        trouble: Callable[[Exception], None],
+    ) -> None:
+        """See the class."""
+        self._registry = registry
+        self._revoked = revoked
+        self._changed = changed
+        self._trouble = trouble
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidelog-watcher", daemon=True)
+        self._generation = registry.generation()
+        self._known = self._now_revoked()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; idempotent."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(POLL_SECONDS):
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - told, and looked at again
+                self._trouble(error)
+
+    def _look(self) -> None:
+        generation = self._registry.generation()
+        if generation == self._generation:
+            return
+        for act in self._changed:
+            act()
+        now = self._now_revoked()
+        for device in sorted(now - self._known):
+            self._revoked(device)
+        self._known, self._generation = now, generation
+
+    def _now_revoked(self) -> set[str]:
+        return {device.device for device in self._registry.devices() if device.revoked}

@@ -1,0 +1,200 @@
+"""The thread that owns engine and store: packets in batches, one transaction each, acknowledged after it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from tidelog.wire.errors import TidelogError, Unavailable
+from tidelog.wire.topics import reply_topic
+from tidelog_service.engine.core import Engine, internal_fault
+from tidelog_service.engine.packets import Packet, Reply
+from tidelog_service.mqtt.ports import Inbound, Token
+
+_IDLE_SECONDS = 3600.0
+_RETRY_SECONDS_FIRST = 0.1
+_RETRY_SECONDS_MAX = 5.0
+
+
+class Outlet(Protocol):
+    """Where replies and acknowledgements go; `tidelog_service.mqtt.link.Link` fits."""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish at QoS 0."""
+        ...
+
+    def acknowledge(self, tokens: Iterable[Token]) -> None:
+        """Tell the broker that these packets are safe."""
+        ...
+
+
+class Worker:
+    """Serves what the link receives.
+
+    Args:
+        engine: touched by the worker's thread only.
+        batch_messages: packets in one transaction at most.
+        trouble: told of each failure, on the worker's thread: a store that does not answer (the batch is
+            kept and tried again), or a packet that the service itself failed on.
+        ended: told when the thread ends, on `stop` or after a fault of its own, which was told before.
+        clock_ms: the service's clock, Unix milliseconds.
+
+    Attributes:
+        healthy: whether packets are served.
+        crashed: the thread ended by a fault of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        batch_messages: int,
+        trouble: Callable[[Exception], None],
+        ended: Callable[[], None] = lambda: None,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """See the class."""
+        self._engine = engine
+        self._outlet: Outlet | None = None
+        self._batch_messages = batch_messages
+        self._trouble = trouble
+        self._ended = ended
+        self._clock_ms = clock_ms
+        self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidelog-worker", daemon=True)
+        self.healthy = True
+        self.crashed = False
+
+    def start(self, outlet: Outlet) -> None:
+        """Start the thread.
+
+        Args:
+            outlet: the link to the broker.
+        """
+        self._outlet = outlet
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve what was received, push what waits, end the thread; idempotent."""
+        self._stopping.set()
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def receive(self, inbound: Inbound) -> None:
+        """Take a packet; for the link's thread, never blocks."""
+        self._inbox.put(inbound)
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - the thread's last words; whoever runs it ends too
+            self.healthy, self.crashed = False, True
+            self._trouble(error)
+        finally:
+            self._ended()
+
+    def _work(self) -> None:
+        while not (self._stopping.is_set() and self._inbox.empty()):
+            batch = self._gather()
+            if batch:
+                self._serve(batch)
+            self._flush(now=self._stopping.is_set())
+
+    def _gather(self) -> list[Inbound]:
+        """Wait for the first packet, then take those that are already there."""
+        batch: list[Inbound] = []
+        try:
+            first = self._inbox.get(timeout=self._patience())
+            if first is not None:
+                batch.append(first)
+            while len(batch) < self._batch_messages:
+                more = self._inbox.get_nowait()
+                if more is not None:
+                    batch.append(more)
+        except queue.Empty:
+            pass
+        return batch
+
+    def _patience(self) -> float:
+        due_ms = self._engine.due_ms
+        return _IDLE_SECONDS if due_ms is None else max(0.0, (due_ms - self._clock_ms()) / 1000)
+
+    def _serve(self, batch: Sequence[Inbound]) -> None:
+        packets = [Packet(inbound.topic, inbound.payload) for inbound in batch if _is_news(inbound)]
+        replies = self._handle(packets)
+        if replies is None:
+            return
+        self._publish(replies)
+        if self._outlet is not None:
+            self._outlet.acknowledge([inbound.token for inbound in batch if inbound.token])
+
+    def _publish(self, replies: Sequence[Reply]) -> None:
+        if self._outlet is not None:
+            for device, payload in replies:
+                self._outlet.publish(reply_topic(device), payload)
+
+    def _handle(self, packets: Sequence[Packet]) -> Sequence[Reply] | None:
+        """Serve a batch, waiting for the store as long as it takes.
+
+        Returns:
+            the replies, or ``None`` where the service stops first: nothing is acknowledged then, and the
+            broker delivers the packets again.
+        """
+        wait = _RETRY_SECONDS_FIRST
+        while True:
+            try:
+                replies = self._engine.handle(packets, self._clock_ms())
+            except Unavailable as error:
+                self.healthy = False
+                self._trouble(error)
+                if self._stopping.wait(wait):
+                    return None
+                wait = min(_RETRY_SECONDS_MAX, wait * 2)
+            except Exception as error:  # noqa: BLE001 - told, and the packet at fault is singled out
+                return self._single_out(packets, error)
+            else:
+                self.healthy = True
+                return replies
+
+    def _single_out(self, packets: Sequence[Packet], error: Exception) -> Sequence[Reply] | None:
+        """A fault of the service's own: the other packets of the batch must not suffer from it.
+
+        The packet at fault is answered and acknowledged, so that it does not come again for ever; without a
+        receipt its device keeps the message.
+        """
+        if len(packets) > 1:
+            replies: list[Reply] = []
+            for packet in packets:
+                served = self._handle([packet])
+                if served is None:
+                    return None
+                replies += served
+            return replies
+        self._trouble(error)
+        self._engine.tally["failed_internal"] += 1
+        fault = internal_fault(packets[0])
+        return [] if fault is None else [fault]
+
+    def _flush(self, *, now: bool) -> None:
+        due_ms = self._engine.due_ms
+        if due_ms is None or (due_ms > self._clock_ms() and not now):
+            return
+        try:
+            replies = self._engine.flush(self._clock_ms())
+        except TidelogError as error:
+            self._trouble(error)
+            return
+        self._publish(replies)
+
+
+def _is_news(inbound: Inbound) -> bool:
+    """Whether a packet is to be served: a retained message would come again at every SUBSCRIBE.
+
+    Retained statuses are what presence is made of.
+    """
+    return not inbound.retain or inbound.topic.endswith("/status")

@@ -1,0 +1,294 @@
+"""The command as scripts and people use it: real processes, the embedded broker, Mosquitto's clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from brokers import mosquitto_command
+
+TIDELOG = (sys.executable, "-m", "tidelog_cli")
+WAIT_S = 20.0
+
+
+class Running:
+    """A command in the background, whose lines can be waited for."""
+
+    def __init__(self, words: list[str], environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(WAIT_S)
+        self._reader.join(WAIT_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def line(self) -> str:
+        """The next line of standard output."""
+        try:
+            return self._lines.get(timeout=WAIT_S)
+        except queue.Empty:
+            self.process.kill()
+            assert self.process.stderr
+            pytest.fail(f"no line within {WAIT_S} s; standard error: {self.process.stderr.read()}")
+
+    def rest(self) -> list[str]:
+        """The lines that came and were not waited for; the command has ended."""
+        self._reader.join(WAIT_S)
+        return [self._lines.get() for _ in range(self._lines.qsize())]
+
+    def ended(self) -> tuple[int, str]:
+        """Exit code and standard error, once it ends by itself."""
+        assert self.process.stderr
+        try:
+            return self.process.wait(WAIT_S), self.process.stderr.read()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"it did not end within {WAIT_S} s; standard error: {self.process.stderr.read()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """The same, after a signal."""
+        self.process.send_signal(number)
+        return self.ended()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """Runs commands on one data folder and one folder of profiles."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        ours = {
+            "TIDELOG_SERVICE__DATA": str(self.folder / "data"),
+            "TIDELOG_PROFILES": str(self.folder / "profiles"),
+        }
+        return {key: value for key, value in os.environ.items() if not key.startswith("TIDELOG")} | ours
+
+    def __call__(self, *words: str, given: str = "", code: int = 0, **variables: str) -> str:
+        """Run a command to its end and return its standard output; the exit code must be the one given."""
+        done = subprocess.run(
+            [*TIDELOG, *words],
+            input=given,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, (words, done.returncode, done.stderr)
+        return done.stdout
+
+    def json(self, *words: str, **options: Any) -> Any:
+        return json.loads(self(*words, "--json", **options))
+
+    def log(self, profile: str) -> list[tuple[str, int, str]]:
+        """What a device holds."""
+        told = [json.loads(line) for line in self("log", "--as", profile, "--json").splitlines()]
+        return [(one["channel"], one["seq"], one["body"]) for one in told]
+
+    def running(self, *words: str) -> Running:
+        return Running([*TIDELOG, *words], self.environment)
+
+    @contextmanager
+    def serving(self, *words: str) -> Iterator[str]:
+        """A service on a free port, or the one given; its URL."""
+        with self.running("serve", "--json", *(words or ("--port", "0"))) as service:
+            told = json.loads(service.line())
+            assert told["ready"] is True
+            yield told["url"]
+            assert service.stop()[0] == 0
+
+
+@pytest.fixture
+def tidelog(tmp_path: Path) -> Shell:
+    return Shell(folder=tmp_path)
+
+
+def room_of_two(tidelog: Shell, url: str) -> None:
+    """Alice with a phone, Bob with a pad, a channel of both."""
+    tidelog("user", "add", "alice")
+    tidelog("user", "add", "bob")
+    tidelog("channel", "add", "room1", "--member", "alice", "--member", "bob")
+    tidelog("device", "add", "alice", "phone", "--save", "--url", url)
+    tidelog("device", "add", "bob", "pad", "--save", "--url", url)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_in_one_line_that_it_is_ready_and_ends_with_0(number: int, tidelog: Shell) -> None:
+    with tidelog.running("serve", "--port", "0") as service:
+        line = service.line()
+        assert line.startswith("tidelog: ready on mqtt://127.0.0.1:")
+        assert str(tidelog.folder / "data") in line
+        assert service.stop(number)[0] == 0
+        assert service.rest() == []
+    assert tidelog.json("user", "list") == []
+
+
+def test_a_port_that_is_taken_is_told(tidelog: Shell) -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken, tidelog.running("serve", "--port", str(taken.getsockname()[1])) as service:
+        code, err = service.ended()
+    assert code == 3
+    assert "Traceback" not in err
+
+
+def test_what_one_device_sends_another_syncs_and_prints(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        receipt = tidelog.json("send", "room1", "hello", "--as", "phone")
+        assert (receipt["channel"], receipt["seq"]) == ("room1", 1)
+        tidelog("send", "room1", "--as", "phone", given="piped\n")
+        report = tidelog.json("sync", "--as", "pad")
+        assert (report["records"], report["complete"], report["outbox"]) == (2, True, 0)
+        assert report["bytes_up"] > 0 < report["bytes_down"]
+        assert tidelog.log("pad") == [("room1", 1, "hello"), ("room1", 2, "piped\n")]
+        assert tidelog.log("phone") == tidelog.log("pad")
+        assert tidelog("sync", "--as", "pad").startswith("up to date: 0 new records in 1 round, ")
+
+
+def test_a_device_can_be_given_by_options_and_environment(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        secret = tidelog.json("device", "add", "alice", "phone")["secret"]
+        tidelog("channel", "add", "room1", "--member", "alice")
+        options = ("--url", url, "--device", "phone", "--store", str(tidelog.folder / "phone.db"))
+        tidelog("send", "room1", "hello", *options, TIDELOG_SECRET=secret)
+        (tidelog.folder / "secret").write_text(secret + "\n")
+        tidelog("sync", *options, "--secret-file", str(tidelog.folder / "secret"))
+        tidelog("sync", *options, TIDELOG_SECRET="wrong", code=4)
+        assert json.loads(tidelog("log", *options, "--json"))["body"] == "hello"
+
+
+def test_watch_catches_up_and_goes_on_until_ctrl_c(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        tidelog("send", "room1", "before", "--as", "phone")
+        with tidelog.running("watch", "--as", "pad", "--json") as watch:
+            assert json.loads(watch.line())["body"] == "before"
+            tidelog("send", "room1", "after", "--as", "phone")
+            told = json.loads(watch.line())
+            assert (told["body"], told["author"], told["seq"]) == ("after", "alice", 2)
+            assert tidelog.log("pad") == [("room1", 1, "before"), ("room1", 2, "after")]
+            code, err = watch.stop(signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in err
+
+
+def test_a_revoked_device_is_shut_out_at_once_and_told(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        with tidelog.running("watch", "--as", "pad", "--json") as watch:
+            tidelog("send", "room1", "hello", "--as", "phone")
+            watch.line()
+            tidelog("device", "revoke", "pad")
+            code, err = watch.ended()
+        assert code == 4
+        assert "pad" in err
+        tidelog("sync", "--as", "pad", code=4)
+
+
+def test_what_was_written_without_a_link_goes_out_later(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+    tidelog("send", "room1", "one", "--as", "phone", "--timeout", "0.3", code=3)
+    tidelog("send", "room1", "two", "--as", "phone", "--no-wait")
+    port = url.rpartition(":")[2]
+    with tidelog.serving("--port", port):
+        assert tidelog.json("sync", "--as", "phone")["outbox"] == 0
+        tidelog("sync", "--as", "pad")
+    assert tidelog.log("pad") == [("room1", 1, "one"), ("room1", 2, "two")]
+
+
+def test_a_message_that_is_refused_ends_with_4_and_stays_in_the_outbox(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        tidelog("send", "nowhere", "hello", "--as", "phone", code=4)
+        report = tidelog.json("sync", "--as", "phone", code=7)
+        assert (report["complete"], report["outbox"]) == (True, 1)
+
+
+def test_what_was_imported_before_is_served(tidelog: Shell) -> None:
+    lines = "".join(
+        json.dumps({"channel": "old", "author": "alice", "ts": 1_000 + n, "body": f"line {n}"}) + "\n"
+        for n in range(300)
+    )
+    assert tidelog.json("import", "-", given=lines)["records"] == 300
+    with tidelog.serving() as url:
+        tidelog("device", "add", "alice", "phone", "--save", "--url", url)
+        tidelog("import", "-", given=lines, code=3)
+        assert tidelog.json("sync", "--as", "phone")["records"] == 300
+        exported = tidelog("export", "-", "--channel", "old").splitlines()
+    assert [json.loads(line)["body"] for line in exported] == [f"line {n}" for n in range(300)]
+    assert tidelog.log("phone") == [("old", n + 1, f"line {n}") for n in range(300)]
+
+
+def pasted(line: str, **options: Any) -> str:
+    """Run a line as a shell would."""
+    done = subprocess.run(
+        shlex.split(line), capture_output=True, text=True, timeout=30, check=True, **options
+    )
+    return done.stdout
+
+
+def test_the_commands_of_the_demonstration_work_as_they_are_printed(tidelog: Shell) -> None:
+    mosquitto_command()
+    with tidelog.running("serve", "--port", "0", "--demo-users") as service:
+        lines = []
+        while not lines or "mosquitto_sub" not in lines[-1]:
+            lines.append(service.line())
+        watch, send, sync, log, publish, request, subscribe = [
+            line for line in lines if line.startswith("  ")
+        ]
+        with Running(shlex.split(watch), tidelog.environment) as watching:
+            assert pasted(send).startswith("room1: stored as 1 ")
+            assert "hello" in watching.line()
+            assert watching.stop(signal.SIGINT)[0] == 130
+        assert pasted(sync).startswith("up to date: 1 new record ")
+        assert "alice" in pasted(log)
+        pasted(publish)
+        eventually(lambda: len(json.loads(pasted(request))["records"]) == 2)
+        with Running(shlex.split(subscribe), tidelog.environment) as subscribed:
+            time.sleep(0.5)  # mosquitto_sub does not tell when it is connected
+            pasted(send)
+            assert json.loads(subscribed.line())["records"][0]["text"] == "hello"
+            subscribed.stop(signal.SIGINT)
+        assert service.stop()[0] == 0
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

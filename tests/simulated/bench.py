@@ -1,0 +1,108 @@
+"""A machine on a bench: its store beside it, and everything that it does kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from simulated.samples import Steady
+from tidelog.replica.machine import Machine
+from tidelog.replica.ports import Outgoing
+from tidelog.replica.requests import Job
+from tidelog.replica.steps import Chance, Event, Step
+from tidelog.replica.tuning import Tuning
+from tidelog.store.memory import MemoryStore
+from tidelog.wire import payload as wire
+from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.payload import Encoding
+from tidelog.wire.topics import sync_topic
+
+
+class Bench:
+    """Runs a machine by hand; after each step disk and memory must agree.
+
+    Args:
+        chance: its dice.
+        tuning: of the machine.
+
+    Attributes:
+        now: the clock, to be moved by the test.
+        sent: packets, oldest first.
+        events: what the application was told.
+    """
+
+    def __init__(self, *, chance: Chance | None = None, tuning: Tuning | None = None) -> None:
+        self.store = MemoryStore(random_bytes=lambda size: b"\x11" * size)
+        self.now = 0.0
+        self.sent: list[Outgoing] = []
+        self.events: list[Event] = []
+        self._chance = chance or Steady()
+        self._tuning = tuning
+        self._jobs = count(1)
+        self.boot()
+
+    def boot(self) -> None:
+        """Start again from the store."""
+        self.machine = Machine(self.store.load(), device="phone", chance=self._chance, tuning=self._tuning)
+
+    def do(self, step: Step) -> Sequence[Event]:
+        """Carry out a step, and check what holds after every one.
+
+        Returns:
+            its events.
+        """
+        self.store.apply(step.changes)
+        self.sent += step.send
+        self.events += step.events
+        snapshot = self.store.load()
+        known = {holding.channel: holding for holding in snapshot.holdings}
+        assert known == self.machine.holdings.by_channel, "holdings in memory are not those on disk"
+        assert {entry.n: entry for entry in snapshot.outbox} == self.machine.outbox.entries
+        assert snapshot.next_n == self.machine.outbox.next_n
+        return step.events
+
+    def write(self, body: bytes = b"hello", channel: str = "room") -> int:
+        """The application writes; the message goes out with the next tick."""
+        n, step = self.machine.write(channel, body, kind=0, content_type="", sent=500)
+        self.do(step)
+        return n
+
+    def sync(self, *channels: str, wanted: bool = False) -> int:
+        """The application syncs, and the request goes out.
+
+        Returns:
+            the job's id.
+        """
+        job = Job(id=next(self._jobs), channels=channels or None, wanted_only=wanted)
+        self.do(self.machine.sync(job, self.now))
+        self.tick()
+        return job.id
+
+    def tick(self) -> Sequence[Event]:
+        """Do what is due; afterwards nothing may be due at once."""
+        events = self.do(self.machine.tick(self.now))
+        due = self.machine.due()
+        assert due is None or due > self.now, "a busy loop"
+        return events
+
+    def connect(self) -> None:
+        """The link comes up."""
+        self.do(self.machine.connected(self.now))
+
+    def receive(self, frame: Frame, encoding: Encoding = Encoding.PACKED) -> Sequence[Event]:
+        """A frame arrives."""
+        payload = wire.encode(frame, encoding)
+        return self.do(self.machine.received(payload, len(payload) + 20, self.now))
+
+    def frames(self) -> list[Frame]:
+        """What was sent since the last call."""
+        frames = [wire.decode(outgoing.payload)[0] for outgoing in self.sent]
+        self.sent.clear()
+        return frames
+
+    def request(self) -> SyncRequest:
+        """The newest request that was sent."""
+        payload = next(one.payload for one in reversed(self.sent) if one.topic == sync_topic("phone"))
+        frame, _ = wire.decode(payload)
+        assert isinstance(frame, SyncRequest)
+        return frame

@@ -1,0 +1,201 @@
+"""What goes wrong in the simulation, and what its people do meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from simulated.disks import copy
+from simulated.ledger import Written
+from simulated.network import CALM, storm
+from simulated.people import MEMBERS, readable
+from simulated.plain import PlainDevice
+from simulated.terminal import PowerCut, Terminal
+from tidelog.mqtt.loopback import LoopbackTransport
+from tidelog.replica.ports import Store
+from tidelog.wire.ranges import RangeSet
+
+if TYPE_CHECKING:
+    from simulated.world import World
+
+_RESTORE_S = 40.0
+"""How long a device is off while it is set back to a backup."""
+
+
+class Chaos:
+    """Makes a world stormy.
+
+    Args:
+        world: whose dice it uses.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rng = world.rng
+        self._backups: dict[str, Store] = {}
+        self._off_until: dict[LoopbackTransport, float] = {}
+
+    def begin(self) -> None:
+        """Let everybody act, each in their own rhythm, until the storm is over."""
+        for terminal in self.world.terminals:
+            self._again(partial(self._up_and_down, terminal.link), mean=30.0, first=self.rng.uniform(0, 5))
+            self._again(partial(self._act, terminal), mean=6.0)
+        for plain in self.world.plains:
+            self._again(partial(self._up_and_down, plain.link), mean=30.0, first=self.rng.uniform(0, 5))
+            self._again(partial(self._act_plainly, plain), mean=8.0)
+        self._again(self._change_weather, mean=30.0, first=0.0)
+        self._again(self._disturb, mean=60.0)
+
+    def _again(self, act: Callable[[], None], *, mean: float, first: float | None = None) -> None:
+        """Do something now and then as long as the storm lasts."""
+
+        def once() -> None:
+            if self.world.stormy:
+                act()
+                self._again(act, mean=mean)
+
+        self.world.timeline.after(self.rng.expovariate(1 / mean) if first is None else first, once)
+
+    def _change_weather(self) -> None:
+        self.world.network.weather = CALM if self.rng.random() < 0.2 else storm(self.rng)
+
+    def _disturb(self) -> None:
+        if self.rng.random() < 0.5 and self.world.server.up:
+            self.world.server.kill(redelivered=self.rng.random() < 0.5)
+            self.world.timeline.after(self.rng.uniform(0.1, 20.0), self.world.restart_server)
+            self.world.tally["kill"] += 1
+        elif self.rng.random() < 0.2:
+            self.world.renew(self.rng.choice(sorted(MEMBERS)))
+            self.world.tally["epoch"] += 1
+
+    def _up_and_down(self, link: LoopbackTransport) -> None:
+        if self.rng.random() < 0.7:
+            self._bring_up(link)
+        else:
+            link.cut()
+
+    def _bring_up(self, link: LoopbackTransport) -> None:
+        if self.world.timeline.now >= self._off_until.get(link, 0.0):
+            link.restore()
+
+    def _act(self, terminal: Terminal) -> None:
+        acts = {
+            self._write: 40,
+            self._sync: 12,
+            self._drop: 6,
+            self._reconnect: 8,
+            self._cut_power: 8,
+            self._back_up: 4,
+            self._restore: 2,
+            self._wipe: 1,
+            self._resubmit: 2,
+        }
+        act = self.rng.choices(list(acts), list(acts.values()))[0]
+        self.world.tally[act.__name__] += 1
+        act(terminal)
+
+    def _new_message(self, device: str, *, confirmed: bool) -> tuple[bytes, Written]:
+        user = self.world.users[device]
+        mine = sorted(readable(user) - {"empty"})
+        channel = self.rng.choice([*mine, *mine, "room1", "nowhere"])
+        size = self.rng.choice([0, 10, 10, 50, 50, 50, 50, 300, 300, 1_500])
+        body = b"%d %s" % (len(self.world.ledger.messages), self.rng.randbytes(size))
+        written = Written(
+            user=user,
+            device=device,
+            channel=channel,
+            allowed=channel in readable(user),
+            confirmed=confirmed,
+        )
+        self.world.ledger.messages[body] = written
+        return body, written
+
+    def _write(self, terminal: Terminal) -> None:
+        for _ in range(self.rng.choice([1, 1, 1, 2, 8])):
+            if terminal.power_cut:
+                return
+            body, written = self._new_message(terminal.device, confirmed=True)
+            written.kind = self.rng.choice([0, 0, 0, 16, 255])
+            written.content_type = self.rng.choice(["", "", "text/plain"])
+            written.sent = max(1, self.world.timeline.now_ms + self.rng.randrange(-(10**6), 10**6))
+            written.may_be_lost = True
+            terminal.write(
+                written.channel,
+                body,
+                kind=written.kind,
+                content_type=written.content_type,
+                sent=written.sent,
+            )
+            written.may_be_lost = not written.numbers
+
+    def _sync(self, terminal: Terminal) -> None:
+        mine = sorted(readable(self.world.users[terminal.device]))
+        scope = self.rng.choice([None, None, (self.rng.choice(mine),), ("nowhere", mine[0])])
+        terminal.sync(scope, wanted=self.rng.random() < 0.3, oldest_first=self.rng.random() < 0.3)
+
+    def _drop(self, terminal: Terminal) -> None:
+        holdings = [one for one in terminal.machine.holdings.by_channel.values() if one.have]
+        if holdings:
+            holding = self.rng.choice(holdings)
+            start = self.rng.randrange(1, holding.head + 1)
+            seqs = RangeSet([(start, start + self.rng.choice([1, 5, 100]))])
+            terminal.do(lambda machine: machine.drop(holding.channel, seqs))
+
+    def _resubmit(self, terminal: Terminal) -> None:
+        refused = [entry for entry in terminal.machine.outbox.entries.values() if entry.rejected]
+        if refused:
+            n = self.rng.choice(refused).n
+            again = self.rng.random() < 0.5
+            terminal.do(lambda machine: machine.resubmit(n) if again else machine.discard(n))
+
+    def _reconnect(self, terminal: Terminal) -> None:
+        terminal.link.cut()
+        self._bring_up(terminal.link)
+
+    def _cut_power(self, terminal: Terminal) -> None:
+        if self.rng.random() < 0.3:
+            terminal.boot()
+        else:
+            terminal.power_cut = self.rng.choice(list(PowerCut))
+
+    def _back_up(self, terminal: Terminal) -> None:
+        self._backups[terminal.device] = copy(terminal.store)
+
+    def _restore(self, terminal: Terminal) -> None:
+        """Set a device back to its backup; what it sent before has arrived or is lost when it comes up.
+
+        Receipts name a message by its number only: one for the old bearer of a number that comes while the
+        new one is on its way would be taken for its own.
+        """
+        backup = self._backups.get(terminal.device)
+        if backup is None:
+            return
+        kept = {entry.body: entry.n for entry in backup.load().outbox}
+        self._forget_unsent(terminal, kept)
+        for body, n in kept.items():
+            written = self.world.ledger.messages[body]
+            written.may_be_twice |= any(number > n for number in written.numbers)
+        terminal.boot(copy(backup))
+        self._off_until[terminal.link] = self.world.timeline.now + _RESTORE_S
+
+    def _wipe(self, terminal: Terminal) -> None:
+        self._forget_unsent(terminal, {})
+        self._backups.pop(terminal.device, None)
+        terminal.boot(self.world.new_store())
+
+    def _forget_unsent(self, terminal: Terminal, kept: dict[bytes, int]) -> None:
+        for entry in terminal.store.load().outbox:
+            if entry.body not in kept:
+                self.world.ledger.messages[entry.body].may_be_lost = True
+
+    def _act_plainly(self, plain: PlainDevice) -> None:
+        act = self.rng.random()
+        if act < 0.3:
+            body, written = self._new_message(plain.device, confirmed=False)
+            plain.publish(written.channel, body)
+        elif act < 0.7:
+            body, written = self._new_message(plain.device, confirmed=True)
+            written.numbers.add(plain.put(written.channel, body))
+        elif not plain.asking:
+            plain.sync()

@@ -1,0 +1,30 @@
+"""Disks of devices that are copied, as by a backup."""
+
+from __future__ import annotations
+
+from tidelog.replica.ports import Changes, Store
+from tidelog.store.memory import MemoryStore
+from tidelog.wire.limits import SEQ_STOP
+
+_ALL = 10**9
+
+
+def content(store: Store) -> Changes:
+    """All that a new store needs to hold the same, but for the outbox id."""
+    snapshot = store.load()
+    records = tuple(
+        (one.epoch, record)
+        for one in snapshot.holdings
+        for record in store.records(one.channel, one.epoch, start=1, stop=SEQ_STOP, limit=_ALL)
+    )
+    return Changes(
+        records=records, holdings=snapshot.holdings, queued=snapshot.outbox, next_n=snapshot.next_n
+    )
+
+
+def copy(store: Store) -> MemoryStore:
+    """The same disk once more."""
+    outbox_id = store.load().outbox_id
+    made = MemoryStore(random_bytes=lambda _: outbox_id)
+    made.apply(content(store))
+    return made

@@ -1,0 +1,169 @@
+"""The service of the simulation: the real engine on a real database, killed and started again at will."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from simulated.timeline import Timeline
+from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker, LoopbackLink
+from tidelog.wire.errors import Unavailable
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
+from tidelog_service.engine.core import Engine
+from tidelog_service.engine.packets import Bounds, Packet, Reply
+from tidelog_service.engine.ports import OutboxKey, Taken
+from tidelog_service.store.database import Database
+from tidelog_service.store.records import RecordStore
+
+Faults = Callable[[str], bool]
+"""Asked at each place where the service can fail, by name, whether it does."""
+
+NO_FAULTS: Faults = lambda _place: False  # noqa: E731 - a constant of a callable type
+
+
+class ShakyStore(RecordStore):
+    """A store whose disk fails now and then, at the worst moment: when all but the commit is done.
+
+    Args:
+        database: see `RecordStore`.
+        faults: asked at ``"disk"``.
+    """
+
+    def __init__(self, database: Database, faults: Faults) -> None:
+        super().__init__(database)
+        self._faults = faults
+
+    def remember(
+        self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
+    ) -> None:
+        super().remember(taken, numbers)
+        if self._faults("disk"):
+            raise Unavailable("the disk failed", code="store_failed")
+
+
+class Server:
+    """One service behind a broker.
+
+    Args:
+        broker: where it connects.
+        timeline: its clock.
+        rng: how long it takes.
+        database: outlives every crash.
+        faults: where it fails; see `serve` for the places.
+        bounds: of the engine.
+
+    Attributes:
+        engine: the one of this life.
+        up: whether it runs.
+        skew_ms: how wrong its clock is.
+        packets: how often each packet reached it.
+    """
+
+    def __init__(
+        self,
+        broker: LoopbackBroker,
+        *,
+        timeline: Timeline,
+        database: Database,
+        rng: Random | None = None,
+        faults: Faults = NO_FAULTS,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.up = False
+        self.skew_ms = 0
+        self.packets: Counter[Packet] = Counter()
+        self._broker = broker
+        self._timeline = timeline
+        self._rng = rng
+        # One for all lives: it keeps nothing but caches, and compiling its statements takes a while.
+        self._store = ShakyStore(database, faults)
+        self._faults = faults
+        self._bounds = bounds
+        self._inbox: list[Packet] = []
+        self._busy = False
+        self._life = 0
+        self.start()
+
+    @property
+    def now_ms(self) -> int:
+        """The service's clock, Unix milliseconds."""
+        return self._timeline.now_ms + self.skew_ms
+
+    def start(self) -> None:
+        """Connect, with an engine that knows nothing but the database; retained statuses come again."""
+        self.up = True
+        self.engine = Engine(self._store, bounds=self._bounds)
+        self._link = LoopbackLink(self._broker, SERVICE, self._receive)
+        for pattern, qos in SERVICE_SUBSCRIPTIONS:
+            self._link.subscribe(pattern, qos=qos)
+        self._wake()
+
+    def kill(self, *, redelivered: bool) -> None:
+        """End at once.
+
+        Args:
+            redelivered: whether the broker keeps what was not acknowledged, as Mosquitto does and amqtt not.
+        """
+        self.up = False
+        self._life += 1
+        self._busy = False
+        self._link.cut()
+        lost, self._inbox = self._inbox, []
+        for packet in lost:
+            if redelivered and ("/msg" in packet.topic or "/put" in packet.topic):
+                self._take(packet)
+
+    def _receive(self, delivery: Delivery) -> None:
+        self._take(Packet(delivery.topic, delivery.payload))
+        self._wake()
+
+    def _take(self, packet: Packet) -> None:
+        self.packets[packet] += 1
+        self._inbox.append(packet)
+
+    def _wake(self) -> None:
+        if self._inbox and not self._busy:
+            self._busy = True
+            self._later(self._pace(), self._serve)
+
+    def _pace(self) -> float:
+        return self._rng.uniform(0.0, 0.05) if self._rng else 0.0
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        life = self._life
+        self._timeline.after(seconds, lambda: action() if life == self._life else None)
+
+    def _serve(self) -> None:
+        """Take the batch that waits; the service may be killed before or after the commit."""
+        self._busy = False
+        batch = self._inbox
+        if self._faults("kill before commit"):
+            self.kill(redelivered=self._faults("redelivery"))
+            return
+        try:
+            replies = self.engine.handle(batch, self.now_ms)
+        except Unavailable:
+            self._wake()
+            return
+        if self._faults("kill after commit"):
+            self.kill(redelivered=self._faults("redelivery"))
+            return
+        self._inbox = []
+        self._send(replies)
+        self._plan_flush()
+
+    def _plan_flush(self) -> None:
+        due_ms = self.engine.due_ms
+        if due_ms is not None:
+            self._later((due_ms - self.now_ms) / 1000, self._flush)
+
+    def _flush(self) -> None:
+        due_ms = self.engine.due_ms
+        if due_ms is not None and due_ms <= self.now_ms:
+            self._send(self.engine.flush(self.now_ms))
+
+    def _send(self, replies: Sequence[Reply]) -> None:
+        for device, payload in replies:
+            self._link.send(reply_topic(device), payload, qos=0)

@@ -1,0 +1,124 @@
+"""The engine's store as plain dictionaries: slow, obvious, and as mean as its contract allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from random import Random
+
+from tidelog.wire.errors import Unavailable
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Taken, Terminal
+
+USERS = {"ann": 1, "bob": 2, "cem": 3}
+
+
+class Shelf:
+    """`tidelog_service.engine.ports.Store` for unit tests.
+
+    Args:
+        members: users by channel.
+        rng: where it is given, `rows` stops anywhere after the first row, as a store may.
+
+    Attributes:
+        logs: by channel.
+        failing: whether reads and writes fail.
+    """
+
+    def __init__(self, members: Mapping[str, Sequence[str]], *, rng: Random | None = None) -> None:
+        self.members = dict(members)
+        self.logs = {
+            name: Log(id=key, name=name, epoch=7, head=0, floor=1, time=0)
+            for key, name in enumerate(self.members, 1)
+        }
+        self.records: dict[int, dict[int, Row]] = {log.id: {} for log in self.logs.values()}
+        self.revoked: set[str] = set()
+        self.failing = False
+        self._rng = rng
+        self._numbers: dict[OutboxKey, RangeSet] = {}
+        self._taken: dict[tuple[OutboxKey, int], Taken] = {}
+
+    def fill(self, channel: str, bodies: Sequence[bytes], *, author: str = "ann") -> None:
+        """Append records without further ado."""
+        log = self.logs[channel]
+        for seq, body in enumerate(bodies, log.head + 1):
+            self.records[log.id][seq] = Row(seq, author, 1_000, 1_000, 0, "", body)
+        head = log.head + len(bodies)
+        self.logs[channel] = replace(log, head=head, time=1_000 * head)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._check()
+        yield
+
+    def terminal(self, device: str) -> Terminal | None:
+        user = device.partition("-")[0]
+        if user not in USERS:
+            return None
+        return Terminal(device=device, user_id=USERS[user], user=user, revoked=device in self.revoked)
+
+    def logs_of(self, user_id: int) -> dict[str, Log]:
+        self._check()
+        return {name: log for name, log in self.logs.items() if self._is_member(user_id, name)}
+
+    def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
+        self._check()
+        return {name: log for name, log in self.logs_of(user_id).items() if name in names}
+
+    def audience(self, channel_id: int) -> tuple[str, ...]:
+        self._check()
+        name = next(name for name, log in self.logs.items() if log.id == channel_id)
+        devices = (f"{user}-{kind}" for user in self.members[name] for kind in ("phone", "tab"))
+        return tuple(device for device in devices if device not in self.revoked)
+
+    def rows(
+        self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
+    ) -> list[Row]:
+        self._check()
+        kept = self.records[channel_id]
+        found: list[Row] = []
+        for seq in sorted(kept, reverse=newest_first):
+            if seq not in seqs:
+                continue
+            if found and (len(found) == records_max or self._is_enough(found, bytes_max)):
+                break
+            found.append(kept[seq])
+        return found
+
+    def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
+        return {key: self._numbers.get(key, EMPTY) for key in keys}
+
+    def taken(self, key: OutboxKey, ns: Sequence[int]) -> dict[int, Taken]:
+        return {n: self._taken[key, n] for n in ns if (key, n) in self._taken}
+
+    def append(self, rows: Sequence[NewRow]) -> None:
+        authors = {key: name for name, key in USERS.items()}
+        for row in rows:
+            assert row.seq not in self.records[row.channel_id], "a number given twice"
+            self.records[row.channel_id][row.seq] = Row(row.seq, authors[row.author_id], *row[3:])
+
+    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
+        for name, log in self.logs.items():
+            if log.id in heads:
+                head, time = heads[log.id]
+                self.logs[name] = replace(log, head=head, time=time)
+
+    def remember(
+        self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
+    ) -> None:
+        for key, one in taken:
+            assert (key, one.n) not in self._taken, "a message taken twice"
+            self._taken[key, one.n] = one
+        self._numbers.update(numbers)
+
+    def _is_member(self, user_id: int, channel: str) -> bool:
+        return any(USERS[user] == user_id for user in self.members[channel])
+
+    def _is_enough(self, found: Sequence[Row], bytes_max: int) -> bool:
+        size = sum(len(row.body) for row in found)
+        return size > bytes_max or (self._rng is not None and self._rng.random() < 0.2)
+
+    def _check(self) -> None:
+        if self.failing:
+            raise Unavailable("the disk failed", code="store_failed")

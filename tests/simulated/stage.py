@@ -1,0 +1,319 @@
+"""A stage for scenarios: named devices, one service, an orderly network, and a trace of all that happens.
+
+Everything is as steady as it can be: no jitter, fixed ids and epochs, a clock that only `wait` moves.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from simulated import trace
+from simulated.disks import content
+from simulated.plain import PlainDevice
+from simulated.samples import Steady
+from simulated.server import Server
+from simulated.terminal import PowerCut, Terminal
+from simulated.timeline import Timeline
+from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
+from tidelog.replica.ports import Changes, Store
+from tidelog.replica.steps import Event
+from tidelog.replica.tuning import Tuning
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.topics import SERVICE, reply_topic
+from tidelog_service.engine.packets import Bounds
+from tidelog_service.store.database import open_database
+from tidelog_service.store.models import Channel
+from tidelog_service.store.registry import Registry
+
+MakeStore = Callable[[str, int], Store]
+"""Makes a device's store: given its id and how many it had before."""
+
+_EPOCH = 7
+
+
+class Counting:
+    """Request ids of a script: 1, 2, 3."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def randrange(self, _start: int, _stop: int, /) -> int:
+        self._last += 1
+        return self._last
+
+
+class Stage:
+    """Runs commands and says what they led to.
+
+    Args:
+        make_store: for the devices with the SDK.
+    """
+
+    def __init__(self, make_store: MakeStore) -> None:
+        self.timeline = Timeline()
+        self.terminals: dict[str, Terminal] = {}
+        self.plains: dict[str, PlainDevice] = {}
+        self._make_store = make_store
+        self._stores: dict[str, list[Store]] = {}
+        self._losses: deque[tuple[str, str]] = deque()
+        self._held: list[Delivery] | None = None
+        self._lines: list[str] = []
+        self._broker = LoopbackBroker(self._carry)
+        self._database = open_database(":memory:")
+        self._registry = Registry(self._database, now_ms=lambda: self.timeline.now_ms)
+        self._users: set[str] = set()
+        self._server: Server | None = None
+        self._bounds = Bounds()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for stores in self._stores.values():
+            stores[-1].close()
+        self._registry.close()
+        self._database.close()
+
+    def run(self, command: str) -> list[str]:
+        """Run a command line; the trace of what it led to."""
+        self._lines = []
+        first, *words = shlex.split(command)
+        if first in self.terminals or first in self.plains:
+            getattr(self, f"_device_{words[0]}")(first, *words[1:])
+        else:
+            getattr(self, f"_do_{first}")(*words)
+        self.timeline.run_until(self.timeline.now)
+        return self._lines
+
+    # Building
+
+    def _do_room(self, channel: str, *members: str) -> None:
+        """``room NAME USER...``: a channel with its members."""
+        for user in members:
+            if user not in self._users:
+                self._users.add(user)
+                self._registry.add_user(user)
+        self._registry.add_channel(channel, members)
+        self._do_epoch(channel, str(_EPOCH))
+
+    def _do_bounds(self, *settings: str) -> None:
+        """``bounds NAME=NUMBER...``: of the engine, before the service starts."""
+        self._bounds = Bounds(**{name: int(value) for name, value in map(_setting, settings)})
+
+    def _do_device(self, device: str, *settings: str) -> None:
+        """``device USER-NAME [TUNING=NUMBER...]``: a device with the SDK, and its link up."""
+        user = device.partition("-")[0]
+        if user not in self._users:
+            self._users.add(user)
+            self._registry.add_user(user)
+        self._registry.add_device(user, device, secret=device)
+        self._start_service()
+        tuning = Tuning(**{name: int(value) for name, value in map(_setting, settings)})  # type: ignore[arg-type] # whole numbers only
+        self.terminals[device] = Terminal(
+            device,
+            store=self._new_store(device),
+            broker=self._broker,
+            timeline=self.timeline,
+            chance=Steady(),
+            witness=self,
+            tuning=tuning,
+        )
+        self.terminals[device].link.restore()
+
+    def _do_script(self, device: str) -> None:
+        """``script USER-NAME``: a device without the SDK, and its link up."""
+        self._registry.add_device(device.partition("-")[0], device, secret=device)
+        self._start_service()
+        made = PlainDevice(device, broker=self._broker, timeline=self.timeline, rng=Counting())
+        self.plains[device] = made
+        made.link.restore()
+
+    def _new_store(self, device: str) -> Store:
+        stores = self._stores.setdefault(device, [])
+        if stores:
+            stores[-1].close()
+        stores.append(self._make_store(device, len(stores)))
+        return stores[-1]
+
+    def _start_service(self) -> None:
+        if self._server is None:
+            self._server = Server(
+                self._broker, timeline=self.timeline, database=self._database, bounds=self._bounds
+            )
+
+    # The world
+
+    def _do_wait(self, seconds: str) -> None:
+        """``wait SECONDS``."""
+        self.timeline.run_until(self.timeline.now + float(seconds))
+
+    def _do_lose(self, to: str, what: str) -> None:
+        """``lose DEVICE|service FRAME``: the next such packet on its way there."""
+        self._losses.append((to, what))
+
+    def _do_hold(self) -> None:
+        """``hold``: packets to devices wait from now on."""
+        self._held = []
+
+    def _do_release(self, order: str = "") -> None:
+        """``release [reversed]``: let them go, the last one first if asked."""
+        held, self._held = self._held or [], None
+        for delivery in reversed(held) if order else held:
+            self._carry(delivery)
+
+    def _do_epoch(self, channel: str, epoch: str) -> None:
+        """``epoch CHANNEL NUMBER``: a new incarnation, as a restored service gives."""
+        with self._database.transaction():
+            self._database.write(Channel.update(epoch=int(epoch)).where(Channel.name == channel))
+
+    def _do_revoke(self, device: str) -> None:
+        """``revoke DEVICE``."""
+        self._registry.revoke_device(device)
+
+    def _do_restart(self) -> None:
+        """``restart``: the service, killed and started again."""
+        assert self._server is not None
+        self._server.kill(redelivered=False)
+        self._server.start()
+
+    def _do_down(self) -> None:
+        """``down``: the service, killed."""
+        assert self._server is not None
+        self._server.kill(redelivered=False)
+
+    # Devices
+
+    def _device_send(self, device: str, channel: str, *bodies: str) -> None:
+        """``DEVICE send CHANNEL BODY...``; with a script: plain messages."""
+        for body in bodies:
+            if device in self.plains:
+                self.plains[device].publish(channel, body.encode())
+            else:
+                sent = self.timeline.now_ms
+                self.terminals[device].write(channel, body.encode(), kind=0, content_type="", sent=sent)
+
+    def _device_fill(self, device: str, channel: str, count: str, size: str) -> None:
+        """``DEVICE fill CHANNEL COUNT SIZE``: messages of the same size."""
+        bodies = [b"%d " % n for n in range(1, int(count) + 1)]
+        for body in bodies:
+            filled = body.ljust(int(size), b".")
+            self.terminals[device].write(channel, filled, kind=0, content_type="", sent=self.timeline.now_ms)
+
+    def _device_put(self, device: str, channel: str, body: str) -> None:
+        """``SCRIPT put CHANNEL BODY``: with a number of its own."""
+        self.plains[device].put(channel, body.encode())
+
+    def _device_sync(self, device: str, *words: str) -> None:
+        """``DEVICE sync [wanted] [CHANNEL...]``."""
+        if device in self.plains:
+            self.plains[device].sync()
+            return
+        channels = tuple(word for word in words if word != "wanted")
+        self.terminals[device].sync(channels or None, wanted="wanted" in words)
+
+    def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
+        """``DEVICE drop CHANNEL START STOP``: half-open."""
+        seqs = RangeSet([(int(start), int(stop))])
+        self.terminals[device].do(lambda machine: machine.drop(channel, seqs))
+
+    def _device_link(self, device: str, state: str) -> None:
+        """``DEVICE link up|down``."""
+        link = (self.plains.get(device) or self.terminals[device]).link
+        link.restore() if state == "up" else link.cut()
+
+    def _device_crash(self, device: str, where: str = "") -> None:
+        """``DEVICE crash [before|between]``: now, or before persisting or sending its next step."""
+        if where:
+            self.terminals[device].power_cut = PowerCut(where)
+        else:
+            self.terminals[device].boot()
+
+    def _device_backup(self, device: str) -> None:
+        """``DEVICE backup``."""
+        store = self.terminals[device].store
+        self._backup = store.load().outbox_id, content(store)
+
+    def _device_restore(self, device: str) -> None:
+        """``DEVICE restore``: back to the backup, with the link down."""
+        outbox_id, changes = self._backup
+        terminal = self.terminals[device]
+        store = self._new_store(device)
+        store.apply(changes)
+        assert store.load().outbox_id == outbox_id, "a restored store has the same outbox"
+        terminal.boot(store)
+
+    def _device_show(self, device: str, channel: str = "") -> None:
+        """``DEVICE show [CHANNEL]``: what it holds, and what waits in its outbox."""
+        if device in self.plains:
+            for name, copy in sorted(self.plains[device].copies.items()):
+                self._lines.append(f"{name} epoch {copy.epoch}: {trace.shown(RangeSet.of(copy.records))}")
+            return
+        store = self.terminals[device].store
+        snapshot = store.load()
+        for holding in snapshot.holdings:
+            if channel in ("", holding.channel):
+                count = store.held(holding.channel, holding.epoch)
+                self._lines.append(trace.of_holding(holding, count))
+        for entry in snapshot.outbox:
+            refused = f" {entry.rejected}" if entry.rejected else ""
+            self._lines.append(f"waits: {entry.n} {entry.channel} {trace.body(entry.body)}{refused}")
+
+    # The network
+
+    def _carry(self, delivery: Delivery) -> None:
+        """Trace a packet on the hop that ends at a device or at the service, and let it arrive."""
+        to_service = delivery.client == SERVICE and not delivery.up
+        to_device = delivery.client != SERVICE and not delivery.up
+        if to_device and self._held is not None:
+            self._held.append(delivery)
+            return
+        if to_service or to_device:
+            name = SERVICE if to_service else delivery.client
+            lost = bool(self._losses) and self._losses[0] == (name, trace.kind(delivery))
+            self._trace(delivery, lost=lost)
+            if lost:
+                self._losses.popleft()
+                return
+        self.timeline.after(0.0, partial(self._broker.carry, delivery))
+
+    def _trace(self, delivery: Delivery, *, lost: bool) -> None:
+        if delivery.topic.endswith("/status"):
+            return
+        sender = delivery.topic.split("/")[1]
+        way = f"{SERVICE} -> {sender}" if delivery.topic == reply_topic(sender) else f"{sender} -> {SERVICE}"
+        lines = trace.of_packet(delivery)
+        self._lines.append(f"{way}{' LOST' if lost else ''}  {lines[0]}")
+        self._lines += [f"    {line}" for line in lines[1:]]
+
+    # What terminals tell
+
+    def saw_packet(self, device: str, payload: bytes) -> None:
+        """Traced on its way."""
+
+    def saw_changes(self, device: str, changes: Changes) -> None:
+        """`show` tells."""
+
+    def saw_event(self, device: str, event: Event) -> None:
+        """Trace it."""
+        self._lines.append(f"{device}: {trace.of_event(event)}")
+
+
+def _setting(word: str) -> tuple[str, str]:
+    name, _, value = word.partition("=")
+    return name, value
+
+
+def blocks(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The blocks of a scenario file: a command, and the trace that is expected after it."""
+    command = ""
+    expected: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("> "):
+            if command:
+                yield command, expected
+            command, expected = line[2:], []
+        elif line.strip() and not line.startswith("#"):
+            expected.append(line)
+    if command:
+        yield command, expected

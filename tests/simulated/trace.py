@@ -1,0 +1,166 @@
+"""Packets, events and holdings as lines that a person reads and a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from simulated.timeline import EPOCH_MS
+from tidelog.mqtt.loopback_broker import Delivery
+from tidelog.replica.ports import Holding
+from tidelog.replica.steps import Arrived, Event, Receipted, Refused, Renumbered, SyncEnded, Trouble
+from tidelog.wire import payload as wire
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    Part,
+    Push,
+    Receipts,
+    Record,
+    Statement,
+    SyncRequest,
+)
+from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import RangeSet
+
+_BODY_SHOWN = 16
+_LISTED_MAX = 3
+
+
+def kind(delivery: Delivery) -> str:
+    """A word for a packet, as `lose` takes it."""
+    address = delivery.topic.split("/", 3)
+    if address[2] == "status":
+        return "status"
+    if len(address) > 3:
+        return address[2]
+    return _WORDS[type(wire.decode(delivery.payload)[0])]
+
+
+_WORDS = {
+    Messages: "messages",
+    SyncRequest: "sync",
+    Receipts: "receipts",
+    Delta: "delta",
+    Push: "push",
+    Fault: "fault",
+}
+
+
+def of_packet(delivery: Delivery) -> list[str]:
+    """A line with kind and size, then a line for each thing inside."""
+    size = f"{len(delivery.payload)} bytes"
+    rest = delivery.topic.split("/", 2)[2]
+    if rest.startswith(("msg/", "put/")):
+        return [f"{rest}, {size}", body(delivery.payload)]
+    try:
+        frame, encoding = wire.decode(delivery.payload)
+    except ProtocolError as error:
+        return [f"malformed, {size}: {error}"]
+    json = " (JSON)" if encoding is Encoding.JSON else ""
+    return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
+
+
+def _inside(frame: Frame) -> Iterable[str]:
+    match frame:
+        case Messages():
+            return _messages(frame)
+        case SyncRequest():
+            scope = "all channels" if frame.everywhere else "these channels"
+            return [f"request {frame.rid}, {scope}", *map(_statement, frame.statements)]
+        case Receipts():
+            return [*_receipts(frame), f"highest {frame.highest}"]
+        case Delta():
+            more = "more" if frame.more else "complete"
+            gone = [f"no channel {name}" for name in frame.gone]
+            parts = [line for part in frame.parts for line in _part(part)]
+            return [f"answer {frame.rid}, {more}", *parts, *gone]
+        case Push():
+            return list(_part(frame.part))
+        case Fault():
+            return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
+
+
+def _messages(frame: Messages) -> list[str]:
+    if len(frame.messages) > _LISTED_MAX:
+        return [f"messages {shown(RangeSet.of(one.n for one in frame.messages))}"]
+    return [f"{one.n} {one.channel} {body(one.body)}" for one in frame.messages]
+
+
+def _receipts(frame: Receipts) -> list[str]:
+    refused = [f"{one.n} refused: {one.code.word}" for one in frame.rejections]
+    if len(frame.receipts) > _LISTED_MAX:
+        return [f"stored {shown(RangeSet.of(one.n for one in frame.receipts))}", *refused]
+    return [f"{one.n} is {one.channel} {one.seq} at {_at(one.time)}" for one in frame.receipts] + refused
+
+
+def _statement(statement: Statement) -> str:
+    want = "" if statement.want is None else f", wants {shown(statement.want)}"
+    return f"{statement.channel} epoch {statement.epoch}: has {shown(statement.have)}{want}"
+
+
+def _part(part: Part) -> Iterable[str]:
+    voids = f", void {shown(part.voids)}" if part.voids else ""
+    yield f"{part.channel} epoch {part.epoch} to {part.head}{voids}: {_records(part.records)}"
+
+
+def _records(records: tuple[Record, ...]) -> str:
+    if len(records) > _LISTED_MAX:
+        return f"records {shown(RangeSet.of(record.seq for record in records))}"
+    return ", ".join(f"{record.seq} {record.author} {body(record.body)}" for record in records) or "nothing"
+
+
+def of_event(event: Event) -> str:
+    """What the application was told."""
+    match event:
+        case Receipted():
+            return f"message {event.n} is {event.receipt.channel} {event.receipt.seq}"
+        case Refused():
+            return f"message {event.n} refused: {event.error.code}"
+        case Renumbered():
+            return f"message {event.old} is now {event.new}"
+        case Arrived():
+            seqs = RangeSet.of(record.seq for record in event.records)
+            return f"arrived {event.records[0].channel} {shown(seqs)}"
+        case SyncEnded():
+            return _ended(event)
+        case Trouble():
+            return f"trouble: {event.error.code}"
+
+
+def _ended(event: SyncEnded) -> str:
+    report = event.report
+    if report is None:
+        return f"sync {event.job} failed: {event.error.code if event.error else ''}"
+    gone = f", gone {' '.join(report.gone)}" if report.gone else ""
+    return (
+        f"sync {event.job} complete: {report.records} records, {report.rounds} requests, "
+        f"{report.bytes_up} bytes up, {report.bytes_down} down{gone}"
+    )
+
+
+def of_holding(holding: Holding, count: int) -> str:
+    """What a device knows of a channel, and how many records are in its store."""
+    return (
+        f"{holding.channel} epoch {holding.epoch} to {holding.head}: {count} records, "
+        f"has {shown(holding.have)}, wants {shown(holding.wanted)}"
+    )
+
+
+def body(data: bytes) -> str:
+    """A body, short."""
+    text = data.decode("utf8", "replace")
+    return f'"{text}"' if len(text) <= _BODY_SHOWN else f'"{text[:_BODY_SHOWN]}"...'
+
+
+def shown(seqs: RangeSet) -> str:
+    """Half-open runs."""
+    runs = [f"[{start}, {'end' if stop >= SEQ_STOP else stop})" for start, stop in seqs.runs]
+    return " ".join(runs) or "nothing"
+
+
+def _at(ms: int) -> str:
+    return f"{(ms - EPOCH_MS) / 1000:g}s"

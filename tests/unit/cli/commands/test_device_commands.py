@@ -1,0 +1,75 @@
+"""``tidelog send`` and ``sync`` where there is no broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidelog.store.sqlite import SqliteStore
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tidelog: Command) -> list[str]:
+    """A device whose broker is not there: nothing listens on port 1."""
+    del tidelog  # which clears the variable first
+    monkeypatch.setenv("TIDELOG_SECRET", "secret")
+    return ["--url", "mqtt://127.0.0.1:1", "--device", "phone", "--store", str(tmp_path / "phone.db")]
+
+
+def waiting(tmp_path: Path) -> list[tuple[str, bytes, int, str]]:
+    with closing(SqliteStore(tmp_path / "phone.db", device="phone", read_only=True)) as store:
+        return [(entry.channel, entry.body, entry.kind, entry.content_type) for entry in store.load().outbox]
+
+
+def test_no_wait_leaves_the_message_in_the_outbox(
+    tidelog: Command, options: list[str], tmp_path: Path
+) -> None:
+    outcome = tidelog("send", "room1", "hé", "--no-wait", *options)
+    assert (outcome.code, outcome.out) == (0, "room1: in the outbox\n")
+    assert waiting(tmp_path) == [("room1", "hé".encode(), 0, "")]
+
+
+@pytest.mark.parametrize("words", [(), ("-",)])
+def test_standard_input_is_sent_as_it_is(
+    words: tuple[str, ...], tidelog: Command, options: list[str], tmp_path: Path
+) -> None:
+    given = b"\xff\x00\n"
+    kind = ("--kind", "16", "--content-type", "image/x")
+    outcome = tidelog("send", "room1", *words, *kind, "--no-wait", "--json", *options, given=given)
+    assert outcome.value == {"channel": "room1", "seq": None, "time": None}
+    assert waiting(tmp_path) == [("room1", given, 16, "image/x")]
+
+
+def test_without_a_link_the_message_is_kept_and_the_end_is_3(
+    tidelog: Command, options: list[str], tmp_path: Path
+) -> None:
+    outcome = tidelog("send", "room1", "hi", "--timeout", "0.2", "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (3, "offline")
+    assert waiting(tmp_path) == [("room1", b"hi", 0, "")]
+
+
+def test_an_outbox_in_memory_cannot_wait(tidelog: Command, options: list[str]) -> None:
+    outcome = tidelog("send", "room1", "hi", "--no-wait", "--json", *options, "--store", ":memory:")
+    assert (outcome.code, outcome.error["code"]) == (2, "usage")
+
+
+def test_sync_without_a_link_ends_with_3(tidelog: Command, options: list[str]) -> None:
+    outcome = tidelog("sync", "--timeout", "0.2", "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (3, "offline")
+
+
+def test_what_is_not_in_this_version_is_said_so(tidelog: Command, options: list[str]) -> None:
+    outcome = tidelog("sync", "--newest", "3", "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (2, "unsupported")
+
+
+def test_two_programs_never_share_a_store(tidelog: Command, options: list[str], tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "phone.db", device="phone")):
+        outcome = tidelog("send", "room1", "hi", "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (3, "store_locked")

@@ -1,0 +1,12 @@
+"""The table of commands and the commands themselves say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidelog_cli.catalogue import ENTRIES, Entry, load
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_each_summary_is_the_first_paragraph_of_the_commands_own_help(entry: Entry) -> None:
+    assert (load(entry).help or "").split("\n\n")[0] == entry.summary

@@ -1,0 +1,543 @@
+"""The machine as a whole: inputs in, steps out."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulated.bench import Bench
+from simulated.samples import EPOCH, part, push, record, runs
+from tidelog.replica.requests import Job
+from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, Trouble
+from tidelog.replica.tuning import Tuning
+from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    Part,
+    Receipt,
+    Receipts,
+    Rejection,
+    SyncRequest,
+)
+from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import EVERYTHING, RangeSet
+
+OUTBOX = b"\x11" * 4
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A machine that is online and knows nothing."""
+    made = Bench()
+    made.connect()
+    return made
+
+
+def receipts(*ns: int, channel: str = "room", epoch: int = EPOCH, first_seq: int = 1) -> Receipts:
+    told = tuple(
+        Receipt(n=n, channel=channel, epoch=epoch, seq=seq, time=2_000) for seq, n in enumerate(ns, first_seq)
+    )
+    return Receipts(outbox=OUTBOX, highest=max(ns), author="ann", receipts=told)
+
+
+def rejected(n: int, code: Code, *, highest: int = 0) -> Receipts:
+    return Receipts(outbox=OUTBOX, highest=highest, author="ann", rejections=(Rejection(n=n, code=code),))
+
+
+def synced(bench: Bench, *seqs: int, epoch: int = EPOCH) -> None:
+    """Let the device know a room, with these records."""
+    bench.sync()
+    bench.receive(Delta(rid=bench.request().rid, more=False, parts=(part("room", *seqs, epoch=epoch),)))
+    bench.sent.clear()
+    bench.events.clear()
+
+
+# Writing
+
+
+def test_a_message_is_on_disk_before_it_is_sent(bench: Bench) -> None:
+    _, step = bench.machine.write("room", b"hello", kind=16, content_type="t/x", sent=5)
+    assert not step.send
+    (entry,) = step.changes.queued
+    assert (entry.n, entry.kind, entry.content_type, entry.sent) == (1, 16, "t/x", 5)
+    assert step.changes.next_n == 2
+
+
+def test_offline_nothing_is_sent_and_nothing_is_due() -> None:
+    bench = Bench()
+    bench.write()
+    bench.sync()
+    assert bench.machine.due() is None
+    assert not bench.sent
+
+
+def test_a_receipt_turns_the_message_into_a_record(bench: Bench) -> None:
+    """Both in one transaction: never lost, never twice."""
+    bench.write()
+    bench.tick()
+    (told,) = bench.receive(receipts(1, first_seq=4))
+    assert isinstance(told, Receipted)
+    assert (told.n, told.receipt.seq, told.receipt.time) == (1, 4, 2_000)
+    (kept,) = bench.store.records("room", EPOCH, start=1, stop=9, limit=9)
+    assert (kept.seq, kept.author, kept.time, kept.sent, kept.body) == (4, "ann", 2_000, 500, b"hello")
+    assert bench.store.load().outbox == ()
+
+
+def test_a_receipt_that_comes_twice_is_told_once(bench: Bench) -> None:
+    bench.write()
+    bench.tick()
+    bench.receive(receipts(1))
+    assert not bench.receive(receipts(1))
+
+
+def test_a_receipt_after_the_push_of_the_same_record_adds_nothing(bench: Bench) -> None:
+    bench.write(b"record 1")
+    bench.tick()
+    bench.receive(push("room", 1))
+    assert [type(event) for event in bench.receive(receipts(1))] == [Receipted]
+    assert bench.store.held("room", EPOCH) == 1
+
+
+def test_a_receipt_of_another_outbox_is_a_stray(bench: Bench) -> None:
+    bench.write()
+    bench.tick()
+    assert not bench.receive(Receipts(outbox=b"\x22" * 4, highest=1, receipts=receipts(1).receipts))
+    assert bench.machine.strays == 1
+    assert bench.store.load().outbox
+
+
+def test_a_late_receipt_for_the_number_in_another_channel_settles_nothing(bench: Bench) -> None:
+    """After a restore the number belongs to another message."""
+    bench.write()
+    bench.tick()
+    assert not bench.receive(receipts(1, channel="elsewhere"))
+    assert bench.store.load().outbox
+
+
+def test_a_receipt_that_shows_a_gap_is_reason_to_ask(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.write()
+    bench.tick()
+    bench.receive(receipts(1, first_seq=3))
+    bench.now += 2.0
+    bench.tick()
+    assert bench.request().statements[0].have == runs((1, 2), (3, 4))
+
+
+def test_a_receipt_in_another_epoch_settles_the_message_but_speaks_of_another_log(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.write()
+    bench.tick()
+    bench.receive(receipts(1, epoch=8, first_seq=5))
+    assert not bench.store.load().outbox
+    assert bench.machine.holdings.by_channel["room"].have == runs((1, 2))
+    bench.now += 2.0
+    bench.tick()
+    assert bench.request().statements[0].epoch == EPOCH
+
+
+def test_a_conflict_gives_a_new_number_above_all_that_were_used(bench: Bench) -> None:
+    bench.write()
+    bench.tick()
+    bench.frames()
+    events = bench.receive(rejected(1, Code.CONFLICT, highest=40))
+    assert events == (Renumbered(old=1, new=41),)
+    (again,) = bench.frames()
+    assert isinstance(again, Messages)
+    assert [message.n for message in again.messages] == [41]
+    assert bench.write() == 42
+
+
+def test_a_number_in_conflict_and_with_a_receipt_was_anothers(bench: Bench) -> None:
+    """Both messages, the old one and ours, were in the service's batch: the receipt is not for ours."""
+    bench.write(b"ours")
+    bench.tick()
+    frame = Receipts(
+        outbox=OUTBOX,
+        highest=1,
+        author="ann",
+        receipts=receipts(1).receipts,
+        rejections=(Rejection(n=1, code=Code.CONFLICT),),
+    )
+    assert bench.receive(frame) == (Renumbered(old=1, new=2),)
+    assert [entry.body for entry in bench.store.load().outbox] == [b"ours"]
+    assert bench.store.held("room", EPOCH) == 0
+
+
+@pytest.mark.parametrize("code", [Code.NO_CHANNEL, Code.LIMIT, Code.UNSUPPORTED, Code.DENIED])
+def test_a_refused_message_stays_marked(bench: Bench, code: Code) -> None:
+    bench.write()
+    bench.tick()
+    (told,) = bench.receive(rejected(1, code))
+    assert isinstance(told, Refused)
+    assert told.error.code == code.word
+    assert [entry.rejected for entry in bench.store.load().outbox] == [code.word]
+    bench.frames()
+    bench.now += 1_000
+    bench.tick()
+    assert not bench.frames()
+    assert not bench.receive(rejected(1, Code.CONFLICT, highest=9)), "a late word changes nothing"
+    assert not bench.receive(receipts(1))
+
+
+@pytest.mark.parametrize("code", [Code.BUSY, Code.WINDOW])
+def test_a_message_that_is_to_wait_is_sent_again(bench: Bench, code: Code) -> None:
+    bench.write()
+    bench.tick()
+    bench.frames()
+    assert not bench.receive(rejected(1, code))
+    assert not bench.frames()
+    bench.now += 5.0
+    bench.tick()
+    assert isinstance(bench.frames()[0], Messages)
+
+
+def test_a_refused_message_can_be_sent_again_as_a_new_one(bench: Bench) -> None:
+    bench.write()
+    bench.tick()
+    bench.receive(rejected(1, Code.NO_CHANNEL))
+    assert bench.do(bench.machine.resubmit(1)) == (Renumbered(old=1, new=2),)
+    bench.frames()
+    bench.tick()
+    (again,) = bench.frames()
+    assert isinstance(again, Messages)
+    assert not bench.do(bench.machine.resubmit(2)), "it is not refused"
+
+
+def test_a_refused_message_can_be_discarded_others_not(bench: Bench) -> None:
+    bench.write()
+    bench.do(bench.machine.discard(1))
+    assert bench.store.load().outbox
+    bench.tick()
+    bench.receive(rejected(1, Code.NO_CHANNEL))
+    bench.do(bench.machine.discard(1))
+    assert not bench.store.load().outbox
+
+
+# Syncing
+
+
+def test_a_page_is_kept_and_the_next_one_asked_for(bench: Bench) -> None:
+    bench.sync()
+    first = bench.request()
+    page = Delta(rid=first.rid, more=True, parts=(part("room", 3, 4, head=4),))
+    (told,) = bench.receive(page)
+    assert isinstance(told, Arrived)
+    assert [one.seq for one in told.records] == [3, 4]
+    second = bench.request()
+    assert second.rid != first.rid
+    assert second.statements[0].have == runs((3, 5))
+
+
+def test_a_sync_ends_with_a_report_and_wants_all_that_will_come(bench: Bench) -> None:
+    number = bench.sync()
+    for outgoing in bench.sent:
+        bench.machine.sent(outgoing, 30)
+    arrived, ended = bench.receive(Delta(rid=bench.request().rid, more=False, parts=(part("room", 1, 2),)))
+    assert isinstance(arrived, Arrived)
+    assert isinstance(ended, SyncEnded)
+    assert ended.job == number
+    assert ended.report is not None
+    assert (ended.report.records, ended.report.rounds, ended.report.complete) == (2, 1, True)
+    assert ended.report.bytes_up == 30
+    assert ended.report.bytes_down > 40
+    assert bench.machine.holdings.by_channel["room"].wanted == EVERYTHING
+
+
+def test_a_device_that_wants_no_pushes_wants_up_to_the_head_only() -> None:
+    bench = Bench(tuning=Tuning(live=False))
+    bench.connect()
+    synced(bench, 1, 2)
+    assert bench.machine.holdings.by_channel["room"].wanted == runs((1, 3))
+
+
+def test_an_answer_counts_for_the_channels_asked_for_only(bench: Bench) -> None:
+    bench.sync("room")
+    answer = Delta(rid=bench.request().rid, more=False, parts=(part("room", 1), part("other", 1)))
+    bench.receive(answer)
+    assert bench.machine.holdings.by_channel.keys() == {"room"}
+    assert bench.store.held("other", EPOCH) == 0
+
+
+def test_a_stray_answer_is_dropped_and_counted(bench: Bench) -> None:
+    bench.sync()
+    assert not bench.receive(Delta(rid=bench.request().rid + 1, more=False, parts=(part("room", 1),)))
+    assert bench.machine.strays == 1
+    assert not bench.machine.holdings.by_channel
+
+
+def test_a_channel_that_is_not_mine_ends_the_sync_with_an_error(bench: Bench) -> None:
+    bench.sync("theirs")
+    (ended,) = bench.receive(Delta(rid=bench.request().rid, more=False, gone=("theirs",)))
+    assert isinstance(ended, SyncEnded)
+    assert ended.error is not None
+    assert ended.error.code == "no_channel"
+
+
+def test_one_channel_of_several_that_is_gone_is_reported(bench: Bench) -> None:
+    bench.sync("room", "theirs")
+    answer = Delta(rid=bench.request().rid, more=False, parts=(part("room", 1),), gone=("theirs",))
+    ended = bench.receive(answer)[-1]
+    assert isinstance(ended, SyncEnded)
+    assert ended.report is not None
+    assert ended.report.gone == ("theirs",)
+
+
+def test_pages_that_bring_nothing_end_the_sync(bench: Bench) -> None:
+    bench.sync()
+    for _ in range(3):
+        events = bench.receive(Delta(rid=bench.request().rid, more=True))
+    (ended,) = events
+    assert isinstance(ended, SyncEnded)
+    assert ended.error is not None
+    assert ended.error.code == "malformed"
+
+
+def test_a_fault_ends_the_sync_that_it_answers(bench: Bench) -> None:
+    bench.sync()
+    bench.sync("room")
+    (ended,) = bench.receive(Fault(code=Code.LIMIT, rid=bench.request().rid, text="too large"))
+    assert isinstance(ended, SyncEnded)
+    assert ended.error is not None
+    assert (ended.error.code, str(ended.error)) == ("limit", "too large")
+    assert not bench.request().everywhere, "the next one goes out"
+
+
+def test_a_fault_without_a_request_is_told_as_trouble(bench: Bench) -> None:
+    bench.sync()
+    for rid in (0, bench.request().rid + 1):
+        (told,) = bench.receive(Fault(code=Code.INTERNAL, rid=rid))
+        assert isinstance(told, Trouble)
+
+
+def test_a_busy_service_is_asked_again(bench: Bench) -> None:
+    bench.sync()
+    assert not bench.receive(Fault(code=Code.BUSY, rid=bench.request().rid))
+    bench.frames()
+    bench.now += 5.0
+    bench.tick()
+    assert isinstance(bench.frames()[0], SyncRequest)
+
+
+def test_syncs_can_be_given_up_one_or_all(bench: Bench) -> None:
+    late = Unavailable("too late", code="timeout")
+    first, second, third = bench.sync(), bench.sync("a"), bench.sync("b")
+    assert bench.do(bench.machine.give_up(second, late)) == (SyncEnded(job=second, error=late),)
+    assert bench.do(bench.machine.give_up(second, late)) == ()
+    ended = bench.do(bench.machine.abandon(late))
+    assert ended == (SyncEnded(job=first, error=late), SyncEnded(job=third, error=late))
+
+
+def test_what_arrived_before_a_cut_is_not_asked_for_again(bench: Bench) -> None:
+    bench.sync()
+    bench.receive(Delta(rid=bench.request().rid, more=True, parts=(part("room", 3, 4),)))
+    bench.do(bench.machine.disconnected())
+    assert bench.machine.due() is None
+    bench.frames()
+    bench.connect()
+    assert bench.request().statements[0].have == runs((3, 5))
+
+
+# Live
+
+
+def test_a_push_is_kept_and_told_once(bench: Bench) -> None:
+    synced(bench, 1)
+    assert [type(event) for event in bench.receive(push("room", 2))] == [Arrived]
+    assert not bench.receive(push("room", 2))
+    assert bench.store.held("room", EPOCH) == 2
+
+
+def test_a_push_of_another_epoch_is_not_kept_but_asked_about(bench: Bench) -> None:
+    synced(bench, 1)
+    assert not bench.receive(push("room", 2, epoch=8))
+    assert bench.store.held("room", 8) == 0
+    bench.now += 2.0
+    bench.tick()
+    bench.receive(Delta(rid=bench.request().rid, more=False, parts=(part("room", 1, 2, epoch=8),)))
+    assert bench.machine.holdings.by_channel["room"].epoch == 8
+    assert bench.store.held("room", 8) == 2
+    assert bench.machine.due() is None
+
+
+def test_a_late_push_of_the_old_epoch_costs_one_question(bench: Bench) -> None:
+    synced(bench, 1, epoch=8)
+    bench.receive(push("room", 9, epoch=EPOCH))
+    bench.now += 2.0
+    bench.tick()
+    bench.receive(Delta(rid=bench.request().rid, more=False))
+    assert bench.machine.due() is None
+    assert bench.store.held("room", EPOCH) == 0
+
+
+def test_after_a_reconnect_live_channels_are_topped_up(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.do(bench.machine.disconnected())
+    bench.connect()
+    assert not bench.frames()
+    bench.now += 1.0
+    bench.tick()
+    request = bench.request()
+    assert not request.everywhere
+    assert request.statements[0].want == EVERYTHING
+
+
+def test_a_sync_of_everything_makes_the_top_up_needless(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.do(bench.machine.disconnected())
+    bench.connect()
+    bench.sync()
+    bench.receive(Delta(rid=bench.request().rid, more=False))
+    assert bench.machine.due() is None
+
+
+def test_a_top_up_without_an_answer_shows(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.do(bench.machine.disconnected())
+    bench.connect()
+    told = []
+    while (due := bench.machine.due()) is not None:
+        bench.now = due
+        told += bench.tick()
+    assert [event.error.code for event in told if isinstance(event, Trouble)] == ["no_answer"]
+    assert len(bench.frames()) == 3
+
+
+def test_a_gap_that_stays_shows_once(bench: Bench) -> None:
+    """Three tries; each is sent three times where nothing answers."""
+    synced(bench, 1)
+    bench.receive(push("room", 3))
+    told = []
+    while (due := bench.machine.due()) is not None:
+        bench.now = due
+        told += bench.tick()
+    assert [event.error.code for event in told if isinstance(event, Trouble)] == ["repair_failed"]
+    assert len(bench.frames()) == 9
+    bench.receive(push("room", 4))
+    assert bench.machine.due() == bench.now + 2.0
+
+
+def test_a_gap_in_a_channel_that_is_gone_is_not_asked_for_again(bench: Bench) -> None:
+    synced(bench, 1)
+    bench.receive(push("room", 3))
+    bench.now += 2.0
+    bench.tick()
+    assert not bench.receive(Delta(rid=bench.request().rid, more=False, gone=("room",)))
+    assert bench.machine.due() is None
+
+
+def test_dropped_records_come_back_only_by_a_sync_of_everything(bench: Bench) -> None:
+    synced(bench, 1, 2, 3)
+    bench.do(bench.machine.drop("room", runs((2, 3))))
+    assert bench.store.held("room", EPOCH) == 2
+    bench.sync(wanted=True)
+    assert bench.request().statements[0].want == runs((1, 2), (3, SEQ_STOP))
+    bench.receive(Delta(rid=bench.request().rid, more=False))
+    bench.sync()
+    assert bench.request().statements[0].want is None
+    assert bench.do(bench.machine.drop("elsewhere", EVERYTHING)) == ()
+
+
+def test_topping_up_a_channel_of_which_nothing_is_wanted_ends() -> None:
+    """Nothing wanted is not the same as left over for the next request."""
+    bench = Bench(tuning=Tuning(live=False))
+    bench.connect()
+    synced(bench, 1)
+    bench.do(bench.machine.drop("room", EVERYTHING))
+    assert not bench.machine.holdings.by_channel["room"].wanted
+    bench.sync(wanted=True)
+    ended = bench.receive(Delta(rid=bench.request().rid, more=False))[-1]
+    assert isinstance(ended, SyncEnded)
+    assert ended.report is not None
+    assert ended.report.rounds == 1
+
+
+# Whatever arrives
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x00", b"\x34", b"\xff" * 70_000, b"{", b"\x3b\xa0", b"\x55\x80"])
+def test_a_malformed_packet_is_trouble_and_no_more(bench: Bench, payload: bytes) -> None:
+    (told,) = bench.do(bench.machine.received(payload, len(payload), 0.0))
+    assert isinstance(told, Trouble)
+
+
+def test_a_frame_that_only_devices_send_is_a_stray(bench: Bench) -> None:
+    assert not bench.receive(SyncRequest(rid=1))
+    assert bench.machine.strays == 1
+
+
+@given(st.integers(0, 2**32))
+def test_nothing_makes_it_run_in_circles_or_forget_the_disk(seed: int) -> None:
+    """After any inputs: nothing due in the past, memory equal to the disk (the bench checks each step)."""
+    rng = Random(seed)
+    bench = Bench(chance=rng, tuning=Tuning(live=rng.random() < 0.8, batch_messages=2, flight_batches=2))
+    for _ in range(40):
+        _anything(bench, rng)
+        bench.tick()
+        bench.now += rng.choice([0.0, 0.1, 1.0, 7.0, 100.0])
+        bench.tick()
+
+
+def _anything(bench: Bench, rng: Random) -> None:
+    machine = bench.machine
+    some = runs((low := rng.randrange(1, 12), low + rng.randrange(1, 6)))
+    match rng.randrange(12):
+        case 0:
+            bench.connect()
+        case 1:
+            bench.do(machine.disconnected())
+        case 2:
+            bench.write(channel=rng.choice(["room", "other"]))
+        case 3:
+            bench.do(machine.drop("room", rng.choice([some, EVERYTHING])))
+        case 4:
+            job = Job(id=9, channels=rng.choice([None, ("room",)]), wanted_only=rng.random() < 0.5)
+            bench.do(machine.sync(job, bench.now))
+        case 5:
+            n = rng.randrange(1, 6)
+            bench.do(machine.resubmit(n) if rng.random() < 0.5 else machine.discard(n))
+        case 6:
+            bench.boot()
+        case 7:
+            bench.do(machine.give_up(9, Unavailable("enough")))
+        case _:
+            bench.receive(_any_frame(bench, rng), rng.choice(list(Encoding)))
+
+
+def _any_frame(bench: Bench, rng: Random) -> Frame:
+    waiting = bench.machine._requests.open
+    rid = waiting.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
+    ns = sorted(rng.sample(range(1, 9), rng.randrange(1, 4)))
+    match rng.randrange(5):
+        case 0:
+            return push("room", *ns, epoch=rng.choice([EPOCH, EPOCH, 8]))
+        case 1:
+            return Fault(code=rng.choice(list(Code)), rid=rng.choice([0, rid]))
+        case 2:
+            return receipts(*ns, epoch=rng.choice([EPOCH, EPOCH, 8]), first_seq=rng.randrange(1, 9))
+        case 3:
+            return rejected(ns[0], rng.choice(list(Code)), highest=rng.randrange(20))
+        case _:
+            return Delta(rid=rid, more=rng.random() < 0.4, parts=_any_parts(rng, ns))
+
+
+def _any_parts(rng: Random, ns: list[int]) -> tuple[Part, ...]:
+    epoch = rng.choice([EPOCH, EPOCH, EPOCH, 8])
+    voids = RangeSet() if rng.random() < 0.7 else runs((9, 11))
+    head = rng.randrange(8, 14)
+    made = Part(
+        channel="room",
+        epoch=epoch,
+        head=head,
+        floor=rng.choice([1, 1, 3]),
+        voids=voids,
+        records=tuple(record(n) for n in ns),
+    )
+    return rng.choice([(), (made,), (made, part("other", *ns))])

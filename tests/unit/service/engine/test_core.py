@@ -1,0 +1,263 @@
+"""The engine as a whole: packets in, replies out, alive whatever comes."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulated.shelf import Shelf
+from tidelog.wire import payload as wire
+from tidelog.wire import varint
+from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Message,
+    Messages,
+    Push,
+    Receipts,
+    Statement,
+    SyncRequest,
+)
+from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine.core import Engine, internal_fault
+from tidelog_service.engine.packets import Bounds, Packet, Reply
+
+OUTBOX = b"\x01" * 4
+
+
+@pytest.fixture
+def store() -> Shelf:
+    return Shelf({"room": ("ann", "bob"), "theirs": ("cem",)})
+
+
+@pytest.fixture
+def engine(store: Shelf) -> Engine:
+    return Engine(store)
+
+
+def message(n: int, body: bytes = b"hello", *, device: str = "ann-phone", channel: str = "room") -> Packet:
+    frame = Messages(outbox=OUTBOX, messages=(Message(n=n, channel=channel, body=body, sent=500),))
+    return Packet(f"tl1/{device}/msg", wire.encode(frame, Encoding.PACKED))
+
+
+def request(rid: int = 5, *, device: str = "ann-phone", live: bool = False) -> Packet:
+    return Packet(f"tl1/{device}/sync", wire.encode(SyncRequest(rid=rid, live=live), Encoding.PACKED))
+
+
+def read(replies: tuple[Reply, ...]) -> list[tuple[str, Frame]]:
+    assert all(len(reply.payload) <= PACKET_BYTES_MAX for reply in replies)
+    return [(reply.device, wire.decode(reply.payload)[0]) for reply in replies]
+
+
+def test_messages_of_a_batch_are_stored_before_its_requests_are_answered(engine: Engine) -> None:
+    replies = read(engine.handle([request(), message(1), message(1, device="bob-phone")], 9_000))
+    assert [(device, type(frame)) for device, frame in replies] == [
+        ("ann-phone", Receipts),
+        ("bob-phone", Receipts),
+        ("ann-phone", Delta),
+    ]
+    (delta,) = [frame for _, frame in replies if isinstance(frame, Delta)]
+    assert len(delta.parts[0].records) == 2
+    assert engine.tally == {"stored": 2, "duplicates": 0, "answered": 1, "sent": 2}
+
+
+def test_a_status_gets_no_answer_but_pushes(engine: Engine) -> None:
+    assert engine.handle([Packet("tl1/bob-phone/status", b"1"), message(1)], 9_000)
+    assert engine.due_ms == 9_030
+    ((device, pushed),) = read(engine.flush(9_030))
+    assert isinstance(pushed, Push)
+    assert device == "bob-phone"
+    assert engine.due_ms is None
+    assert engine.tally["pushed"] == 1
+
+
+def test_a_live_request_brings_pushes_too(engine: Engine) -> None:
+    engine.handle([request(device="bob-phone", live=True), message(1)], 9_000)
+    assert [reply.device for reply in engine.flush(9_030)] == ["bob-phone"]
+
+
+def test_a_request_that_wants_no_pushes_brings_none(engine: Engine) -> None:
+    engine.handle([request(device="bob-phone"), message(1)], 9_000)
+    assert not engine.flush(9_030)
+
+
+def test_a_lease_of_a_script_ends(store: Shelf) -> None:
+    engine = Engine(store, bounds=Bounds(lease_ms=1_000))
+    asked = wire.encode(SyncRequest(rid=5, live=True), Encoding.JSON)
+    engine.handle([Packet("tl1/bob-phone/sync", asked), message(1)], 9_000)
+    assert engine.flush(9_999)
+    engine.handle([message(2)], 9_999)
+    assert not engine.flush(10_000)
+
+
+def test_a_device_that_asks_too_often_is_told_to_wait(store: Shelf) -> None:
+    engine = Engine(store, bounds=Bounds(requests_per_second=1, requests_burst=1))
+    answered, refused = read(engine.handle([request(5), request(6)], 9_000))
+    assert isinstance(answered[1], Delta)
+    assert isinstance(refused[1], Fault)
+    assert (refused[1].code, refused[1].rid) == (Code.BUSY, 6)
+    assert engine.tally["refused_busy"] == 1
+    assert isinstance(read(engine.handle([request(7)], 10_000))[0][1], Delta)
+
+
+def test_the_operators_page_bounds_an_answer(store: Shelf) -> None:
+    store.fill("room", [b"x" * 100] * 50)
+    engine = Engine(store, bounds=Bounds(page_bytes=1_000))
+    (reply,) = engine.handle([request()], 9_000)
+    assert len(reply.payload) <= 1_000
+
+
+def test_a_store_that_fails_on_messages_keeps_the_whole_batch_for_later(engine: Engine, store: Shelf) -> None:
+    store.failing = True
+    with pytest.raises(Unavailable):
+        engine.handle([message(1), request()], 9_000)
+    store.failing = False
+    assert len(engine.handle([message(1), request()], 9_000)) == 2
+    assert engine.tally["stored"] == 1
+
+
+def test_a_store_that_fails_on_requests_only_does_not_bring_the_messages_again(store: Shelf) -> None:
+    """They are on disk: handled again, plain ones would be there twice."""
+
+    class Fails(Shelf):
+        def rows(self, *_args: object, **_more: object) -> list[object]:  # type: ignore[override] # never returns
+            raise Unavailable("the disk failed", code="store_failed")
+
+    engine = Engine(Fails(store.members))
+    stored, answered = read(engine.handle([Packet("tl1/ann-phone/msg/room", b"hi"), request()], 9_000))
+    assert isinstance(stored[1], Receipts)
+    assert isinstance(answered[1], Fault)
+    assert (answered[1].code, answered[1].rid) == (Code.BUSY, 5)
+
+
+def test_a_new_engine_on_the_same_store_knows_what_was_stored(engine: Engine, store: Shelf) -> None:
+    before = engine.handle([message(1)], 9_000)
+    assert Engine(store).handle([message(1)], 99_000) == before
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "encoding"),
+    [
+        ("tl1/ann-phone/sync", b"\x22\x01", Encoding.PACKED),
+        ("tl1/ann-phone/sync", b"{}", Encoding.JSON),
+        ("tl1/ann-phone/msg/room", b"hello", Encoding.JSON),
+    ],
+)
+def test_a_fault_of_our_own_is_told_in_the_encoding_of_the_packet(
+    topic: str, payload: bytes, encoding: Encoding
+) -> None:
+    reply = internal_fault(Packet(topic, payload))
+    assert reply is not None
+    assert reply.device == "ann-phone"
+    frame, written = wire.decode(reply.payload)
+    assert isinstance(frame, Fault)
+    assert (frame.code, written) == (Code.INTERNAL, encoding)
+
+
+def test_a_fault_of_our_own_on_a_topic_of_nobody_is_told_to_nobody() -> None:
+    assert internal_fault(Packet("nonsense", b"")) is None
+
+
+# Bad input
+
+
+def _million_runs() -> bytes:
+    """A request whose have-set has a million runs, as a hostile encoder would write it."""
+    honest = wire.encode(
+        SyncRequest(rid=5, statements=(Statement(channel="room", epoch=7, have=RangeSet([(1, 2), (3, 4)])),)),
+        Encoding.PACKED,
+    )
+    return honest + varint.encode([1] * 1_000_000)
+
+
+BAD = {
+    "malformed": (b"\x22\xff\xff\xff", Code.MALFORMED),
+    "unknown version": (b"\xe2\x80", Code.VERSION),
+    "oversized": (b"\x22" * (PACKET_BYTES_MAX + 1), Code.LIMIT),
+    "a million runs": (_million_runs(), Code.LIMIT),
+    "a million runs in JSON": (
+        b'{"type":"sync","id":5,"have":{"room":[' + b",".join([b"[1,2]"] * 200_000) + b"]}}",
+        Code.LIMIT,
+    ),
+    "very many runs that fit": (
+        b'{"type":"sync","id":5,"have":{"room":[' + b"[1,2]," * 10_000 + b"[1,2]]}}",
+        None,
+    ),
+    "seqs beyond the head": (
+        b'{"type":"sync","id":5,"have":{"room":[[5000000,9000000]]},"want":{"room":[[1,null]]}}',
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_requests_are_answered_with_a_code_and_the_engine_lives(engine: Engine, name: str) -> None:
+    payload, code = BAD[name]
+    engine.handle([message(1)], 9_000)
+    ((device, frame),) = read(engine.handle([Packet("tl1/ann-phone/sync", payload)], 9_000))
+    assert device == "ann-phone"
+    if code is None:
+        assert isinstance(frame, Delta)
+        assert frame.rid == 5
+    else:
+        assert isinstance(frame, Fault)
+        assert frame.code is code
+        assert engine.tally[f"refused_{code.word}"] == 1
+    assert isinstance(read(engine.handle([request()], 9_000))[0][1], Delta)
+
+
+def test_one_bad_packet_does_not_hurt_the_others_of_its_batch(engine: Engine) -> None:
+    replies = read(engine.handle([message(1), Packet("tl1/bob-phone/msg", b"\x21\xff"), message(2)], 9_000))
+    assert [(device, type(frame)) for device, frame in replies] == [
+        ("bob-phone", Fault),
+        ("ann-phone", Receipts),
+    ]
+    assert engine.tally["stored"] == 2
+
+
+def test_strangers_are_counted_and_get_nothing(engine: Engine, store: Shelf) -> None:
+    store.revoked.add("bob-phone")
+    packets = [message(1, device="zoe-phone"), request(device="bob-phone"), Packet("nonsense", b"")]
+    assert engine.handle(packets, 9_000) == ()
+    assert engine.tally == {"refused_stranger": 1, "refused_revoked": 1, "refused_topic": 1}
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_arrives_the_engine_lives(seed: int) -> None:
+    """Good packets, cut and bent ones, on any topic: answers that can be read, and numbers stay dense."""
+    rng = Random(seed)
+    store = Shelf({"room": ("ann", "bob"), "theirs": ("cem",)})
+    engine = Engine(store)
+    for now_ms in range(0, 1_000, 100):
+        replies = engine.handle([_any_packet(rng) for _ in range(rng.randrange(1, 6))], now_ms)
+        for device, frame in read((*replies, *engine.flush(now_ms))):
+            channels = {part.channel for part in frame.parts} if isinstance(frame, Delta) else set()
+            assert device.startswith("cem") or "theirs" not in channels
+    for log in store.logs.values():
+        assert sorted(store.records[log.id]) == list(range(1, log.head + 1))
+
+
+def _any_packet(rng: Random) -> Packet:
+    device = rng.choice(["ann-phone", "bob-phone", "cem-phone", "zoe-phone"])
+    n = rng.choice([1, 2, 3, 70_000, 2**52])
+    made = rng.choice(
+        [
+            message(n, rng.choice([b"a", b"b"]), device=device, channel=rng.choice(["room", "theirs"])),
+            request(rng.randrange(65_536), device=device, live=rng.random() < 0.5),
+            Packet(f"tl1/{device}/put/{n}/room", rng.randbytes(3)),
+            Packet(f"tl1/{device}/msg/theirs", rng.randbytes(3)),
+            Packet(f"tl1/{device}/status", rng.choice([b"0", b"1", b"2", b"9"])),
+        ]
+    )
+    if rng.random() < 0.3:
+        payload = bytearray(made.payload)
+        payload[rng.randrange(len(payload))] = rng.randrange(256)
+        return made._replace(payload=bytes(payload[: rng.randrange(len(payload) + 1)]))
+    return made

@@ -1,0 +1,138 @@
+"""What a packet asks, and who may ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulated.shelf import Shelf
+from tidelog.wire import payload as wire
+from tidelog.wire.errors import Code
+from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
+from tidelog.wire.limits import VERSION
+from tidelog.wire.payload import Encoding
+from tidelog_service.engine.packets import Packet
+from tidelog_service.engine.screening import Question, Refusal, screen
+
+MESSAGE = Messages(outbox=b"\x01" * 4, messages=(Message(n=1, channel="room", body=b"hello"),))
+REQUEST = SyncRequest(rid=5)
+
+
+@pytest.fixture
+def store() -> Shelf:
+    return Shelf({"room": ("ann",)})
+
+
+def packed(frame: Frame) -> bytes:
+    return wire.encode(frame, Encoding.PACKED)
+
+
+def question(topic: str, payload: bytes, store: Shelf) -> Question:
+    screened = screen(Packet(topic, payload), store)
+    assert isinstance(screened, Question)
+    return screened
+
+
+def refusal(topic: str, payload: bytes, store: Shelf) -> Refusal:
+    screened = screen(Packet(topic, payload), store)
+    assert isinstance(screened, Refusal)
+    return screened
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_messages_and_requests_are_answered_as_they_were_asked(store: Shelf, encoding: Encoding) -> None:
+    asked = question("tl1/ann-phone/sync", wire.encode(REQUEST, encoding), store)
+    assert (asked.frame, asked.encoding) == (REQUEST, encoding)
+    asked = question("tl1/ann-phone/msg", wire.encode(MESSAGE, encoding), store)
+    assert (asked.frame, asked.encoding) == (MESSAGE, encoding)
+    assert (asked.terminal.user, asked.terminal.device) == ("ann", "ann-phone")
+
+
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [
+        ("tl1/ann-phone/msg/room", Message(n=0, channel="room", body=b"{hi")),
+        ("tl1/ann-phone/msg/a/b/c", Message(n=0, channel="a/b/c", body=b"{hi")),
+        ("tl1/ann-phone/put/17/room", Message(n=17, channel="room", body=b"{hi")),
+    ],
+)
+def test_a_plain_payload_is_the_body_and_is_answered_in_json(
+    store: Shelf, topic: str, message: Message
+) -> None:
+    asked = question(topic, b"{hi", store)
+    assert asked.frame == Messages(outbox=b"", messages=(message,))
+    assert asked.encoding is Encoding.JSON
+
+
+@pytest.mark.parametrize(
+    ("payload", "presence"),
+    [(b"1", Presence.LIVE), (b"2", Presence.QUIET), (b"0", Presence.OFFLINE), (b"", Presence.OFFLINE)],
+)
+def test_a_status_is_a_digit_and_a_cleared_one_is_offline(
+    store: Shelf, payload: bytes, presence: Presence
+) -> None:
+    assert question("tl1/ann-phone/status", payload, store).frame is presence
+
+
+@pytest.mark.parametrize("payload", [b"3", b"online", b"\xff", b"11"])
+def test_another_status_is_malformed(store: Shelf, payload: bytes) -> None:
+    assert refusal("tl1/ann-phone/status", payload, store).reason == "malformed"
+
+
+def test_nobody_answers_a_stranger_or_a_revoked_device(store: Shelf) -> None:
+    store.revoked.add("ann-tab")
+    for device, reason in (("zoe-phone", "stranger"), ("ann-tab", "revoked")):
+        for topic in ("sync", "msg", "status", "msg/room", "put/1/room"):
+            refused = refusal(f"tl1/{device}/{topic}", packed(REQUEST), store)
+            assert (refused.reason, refused.device, refused.fault) == (reason, "", None)
+        assert refusal(f"tl1/{device}/nonsense", b"", store).fault is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "code"),
+    [
+        ("tl1/ann-phone/nonsense", Code.MALFORMED),
+        ("tl1/ann-phone/put/0/room", Code.MALFORMED),
+        ("tl1/ann-phone/put/x/room", Code.MALFORMED),
+        ("tl1/ann-phone/put/5", Code.NO_CHANNEL),
+        ("tl1/ann-phone/put", Code.MALFORMED),
+        ("tl1/ann-phone/put/9999999999999999999/room", Code.MALFORMED),
+        ("tl1/ann-phone/msg/a//b", Code.NO_CHANNEL),
+        ("tl1/ann-phone/msg/a/b/c/d", Code.NO_CHANNEL),
+    ],
+)
+def test_a_known_device_hears_what_is_wrong_with_its_topic(store: Shelf, topic: str, code: Code) -> None:
+    refused = refusal(topic, b"hello", store)
+    assert (refused.device, refused.encoding) == ("ann-phone", Encoding.JSON)
+    assert refused.fault is not None
+    assert refused.fault.code is code
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "tl1", "tl1/", "tl1/Ann!/sync", "tl1/service/status", "other/ann-phone/sync", "a/b"]
+)
+def test_a_topic_that_names_no_device_is_counted_and_no_more(store: Shelf, topic: str) -> None:
+    assert refusal(topic, b"", store) == Refusal(reason="topic")
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"", Code.MALFORMED),
+        (packed(REQUEST)[:-1] + b"\xff\xff", Code.MALFORMED),
+        (bytes([7 << 5 | 2]) + packed(REQUEST)[1:], Code.VERSION),
+        (b"\x22" + b"x" * 70_000, Code.LIMIT),
+        (b"{" + b" " * 70_000 + b"}", Code.LIMIT),
+        (b'{"type": "sync", "have": {"room": [[1, 2], [3', Code.MALFORMED),
+        (packed(Receipts(outbox=b"", highest=0)), Code.UNSUPPORTED),
+        (packed(MESSAGE), Code.UNSUPPORTED),
+    ],
+)
+def test_a_payload_that_cannot_be_served_gets_a_coded_answer(
+    store: Shelf, payload: bytes, code: Code
+) -> None:
+    refused = refusal("tl1/ann-phone/sync", payload, store)
+    assert refused.fault is not None
+    assert (refused.device, refused.fault.code, refused.reason) == ("ann-phone", code, code.word)
+    assert refused.encoding is Encoding.of(payload)
+    assert refused.fault.version == (VERSION if code is Code.VERSION else 0)
+    assert wire.decode(wire.encode(refused.fault, refused.encoding))[0] == refused.fault

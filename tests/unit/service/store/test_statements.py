@@ -1,0 +1,45 @@
+"""The hot statements' query plans."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidelog_service.store.database import Database
+from tidelog_service.store.statements import Listed, Statements
+
+_READS = (
+    "advance",
+    "audience",
+    "authors",
+    "forget",
+    "logs",
+    "numbers",
+    "pool_down",
+    "pool_up",
+    "run_down",
+    "run_up",
+    "taken",
+    "terminal",
+    "writable",
+)
+
+
+@pytest.mark.parametrize("name", _READS)
+def test_no_statement_scans_a_table(database: Database, name: str) -> None:
+    """Each table is searched by a key; a scan would grow with what is stored."""
+    plan = _plan(database, name)
+    assert plan
+    assert [step for step in plan if not step.startswith(("SEARCH", "USE TEMP B-TREE FOR ORDER BY"))] == []
+
+
+@pytest.mark.parametrize("name", ["run_up", "run_down", "pool_up", "pool_down"])
+def test_records_are_read_in_key_order_within_bounds(database: Database, name: str) -> None:
+    """A sort would read every body of a statement before the first could be returned."""
+    bounds = "rowid>? AND rowid<?" if name.startswith("run") else "rowid=?"
+    assert _plan(database, name) == [f"SEARCH t1 USING INTEGER PRIMARY KEY ({bounds})"]
+
+
+def _plan(database: Database, name: str) -> list[str]:
+    statement = getattr(Statements(database), name)
+    sql = statement.sql(4) if isinstance(statement, Listed) else statement
+    return [step[3] for step in database.fetch(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))]

@@ -1,0 +1,145 @@
+"""The worker: batches, acknowledgements after the commit, a store that fails, packets at fault."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from stacks import eventually
+from tidelog.wire.errors import Unavailable
+from tidelog_service.engine.core import Engine
+from tidelog_service.engine.packets import Packet, Reply
+from tidelog_service.mqtt.ports import Inbound, Token
+from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.records import RecordStore
+from tidelog_service.store.registry import Registry
+from tidelog_service.worker import Worker
+
+
+@dataclass
+class Outlet:
+    """Keeps what was published and acknowledged, in one order."""
+
+    log: list[tuple[str, object]] = field(default_factory=list)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        assert not retain
+        self.log.append((topic, json.loads(payload)))
+
+    def acknowledge(self, tokens: Iterable[Token]) -> None:
+        self.log.append(("ack", list(tokens)))
+
+    @property
+    def acknowledged(self) -> list[int]:
+        return [token for kind, tokens in self.log if kind == "ack" for token in tokens]  # type: ignore[attr-defined]
+
+    def replies(self, kind: str) -> list[dict[str, object]]:
+        return [reply for _, reply in self.log if isinstance(reply, dict) and reply["type"] == kind]
+
+
+class Stubborn(Engine):
+    """An engine whose store fails at first, or that stumbles over one payload."""
+
+    failures = 0
+    stumbles_over = b""
+
+    def handle(self, packets: Sequence[Packet], now_ms: int) -> tuple[Reply, ...]:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the disk is full", code="store_full")
+        if any(packet.payload == self.stumbles_over for packet in packets):
+            raise ZeroDivisionError("a bug")
+        return super().handle(packets, now_ms)
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    with open_database(":memory:") as made:
+        registry = Registry(made)
+        registry.add_user("alice")
+        registry.add_channel("room1", ["alice"])
+        registry.add_device("alice", "aphone")
+        yield made
+
+
+@pytest.fixture
+def engine(database: Database) -> Stubborn:
+    return Stubborn(RecordStore(database))
+
+
+@dataclass
+class Bench:
+    worker: Worker
+    outlet: Outlet
+    troubles: list[Exception]
+
+    def put(self, n: int, payload: bytes) -> None:
+        self.worker.receive(Inbound(f"tl1/aphone/put/{n}/room1", payload, 1, retain=False, token=Token(n)))
+
+
+@pytest.fixture
+def bench(engine: Stubborn) -> Iterator[Bench]:
+    troubles: list[Exception] = []
+    worker = Worker(engine, batch_messages=10, trouble=troubles.append)
+    made = Bench(worker, Outlet(), troubles)
+    yield made
+    worker.stop()
+    assert "tidelog-worker" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_packets_that_wait_become_batches_and_are_acknowledged_after_their_receipts(
+    bench: Bench, engine: Stubborn
+) -> None:
+    for n in range(1, 26):
+        bench.put(n, b"message")
+    bench.worker.start(bench.outlet)
+    eventually(lambda: len(bench.outlet.acknowledged) == 25)
+    assert [kind for kind, _ in bench.outlet.log] == ["tl1/aphone/re", "ack"] * 3
+    assert engine.tally["stored"] == 25
+
+
+def test_a_store_that_fails_keeps_the_batch_until_it_answers(bench: Bench, engine: Stubborn) -> None:
+    engine.failures = 2
+    bench.put(1, b"message")
+    bench.worker.start(bench.outlet)
+    eventually(lambda: bench.outlet.acknowledged == [1])
+    assert [str(trouble) for trouble in bench.troubles] == ["the disk is full"] * 2
+    assert bench.worker.healthy
+    assert engine.tally["stored"] == 1
+
+
+def test_a_service_that_stops_while_the_store_fails_acknowledges_nothing(
+    bench: Bench, engine: Stubborn
+) -> None:
+    engine.failures = 10**9
+    bench.put(1, b"message")
+    bench.worker.start(bench.outlet)
+    eventually(lambda: not bench.worker.healthy)
+    bench.worker.stop()
+    assert bench.outlet.log == []
+
+
+def test_a_packet_that_the_service_fails_on_does_not_hold_up_the_others(
+    bench: Bench, engine: Stubborn
+) -> None:
+    engine.stumbles_over = b"poison"
+    for n, payload in enumerate((b"one", b"poison", b"three"), start=1):
+        bench.put(n, payload)
+    bench.worker.start(bench.outlet)
+    eventually(lambda: len(bench.outlet.acknowledged) == 3)
+    assert engine.tally["stored"] == 2
+    assert engine.tally["failed_internal"] == 1
+    assert [type(trouble) for trouble in bench.troubles] == [ZeroDivisionError]
+
+
+def test_stopping_serves_what_was_received(bench: Bench, engine: Stubborn) -> None:
+    for n in range(1, 31):
+        bench.put(n, b"message")
+    bench.worker.start(bench.outlet)
+    bench.worker.stop()
+    assert engine.tally["stored"] == 30
+    assert len(bench.outlet.acknowledged) == 30

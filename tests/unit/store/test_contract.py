@@ -1,0 +1,155 @@
+"""What every store must do, tried on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store
+from tidelog.store import MemoryStore, SqliteStore
+from tidelog.wire.ranges import EVERYTHING, RangeSet
+
+Reopen = Callable[[], Store]
+
+
+def record(seq: int, *, channel: str = "room1", body: bytes = b"hello") -> Record:
+    return Record(
+        channel=channel,
+        seq=seq,
+        author="ann",
+        time=1000 + seq,
+        sent=900,
+        kind=0,
+        body=body,
+        content_type="t/x",
+    )
+
+
+def entry(n: int, *, rejected: str = "") -> OutboxEntry:
+    return OutboxEntry(
+        n=n, channel="room1", kind=16, sent=5, content_type="", body=b"\x00\xff", rejected=rejected
+    )
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopen]:
+    """A function that gives the store as a restarted process would find it."""
+    opened: list[Store] = []
+    memory = MemoryStore()
+
+    def again() -> Store:
+        for store in opened:
+            store.close()
+        if request.param == "sqlite":
+            opened.append(SqliteStore(tmp_path / "phone.db", device="a1phone"))
+        else:
+            opened.append(memory)
+        return opened[-1]
+
+    yield again
+    for store in opened:
+        store.close()
+
+
+def test_a_new_store_is_empty_and_has_an_outbox_id(reopen: Reopen) -> None:
+    snapshot = reopen().load()
+    assert len(snapshot.outbox_id) == 4
+    assert (snapshot.next_n, snapshot.outbox, snapshot.holdings) == (1, (), ())
+
+
+def test_the_outbox_id_stays_with_the_store(reopen: Reopen) -> None:
+    assert reopen().load().outbox_id == reopen().load().outbox_id
+
+
+def test_everything_applied_is_there_after_a_restart(reopen: Reopen) -> None:
+    have = RangeSet([(1, 4), (9, 12)])
+    holding = Holding(channel="room1", epoch=7, have=have, wanted=EVERYTHING, head=20, floor=2)
+    changes = Changes(
+        records=((7, record(2)), (7, record(1))),
+        holdings=(holding,),
+        queued=(entry(2, rejected="denied"), entry(1)),
+        next_n=3,
+    )
+    reopen().apply(changes)
+    store = reopen()
+    snapshot = store.load()
+    assert snapshot.holdings == (holding,)
+    assert snapshot.outbox == (entry(1), entry(2, rejected="denied"))
+    assert snapshot.next_n == 3
+    assert store.records("room1", 7, start=1, stop=10, limit=10) == [record(1), record(2)]
+
+
+def test_records_are_read_by_half_open_range_ascending_up_to_the_limit(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=tuple((1, record(seq)) for seq in (5, 1, 3, 9))))
+    seqs = [one.seq for one in store.records("room1", 1, start=1, stop=9, limit=10)]
+    assert seqs == [1, 3, 5]
+    assert [one.seq for one in store.records("room1", 1, start=2, stop=2**53, limit=2)] == [3, 5]
+    assert store.records("room1", 1, start=1, stop=9, limit=0) == []
+
+
+def test_epochs_and_channels_are_kept_apart(reopen: Reopen) -> None:
+    store = reopen()
+    other = record(1, channel="room2")
+    store.apply(Changes(records=((1, record(1)), (2, record(1, body=b"new")), (1, other))))
+    assert store.records("room1", 2, start=1, stop=2, limit=9) == [record(1, body=b"new")]
+    assert store.records("room2", 1, start=1, stop=2, limit=9) == [other]
+    assert store.records("nowhere", 1, start=1, stop=2, limit=9) == []
+    assert (store.held("room1", 1), store.held("room2", 2), store.held("nowhere", 1)) == (1, 0, 0)
+
+
+def test_a_record_put_twice_is_replaced_and_counted_once(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=((1, record(1)), (1, record(2)))))
+    store.apply(Changes(records=((1, record(2, body=b"x")), (1, record(3)), (1, record(3, body=b"y")))))
+    bodies = [one.body for one in store.records("room1", 1, start=1, stop=9, limit=9)]
+    assert bodies == [b"hello", b"x", b"y"]
+    assert store.held("room1", 1) == 3
+
+
+def test_dropped_ranges_leave_the_store_and_the_count(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=tuple((1, record(seq)) for seq in range(1, 11))))
+    store.apply(Changes(dropped=(("room1", 1, RangeSet([(2, 4), (9, 100)])), ("nowhere", 1, EVERYTHING))))
+    assert [one.seq for one in store.records("room1", 1, start=1, stop=99, limit=99)] == [1, 4, 5, 6, 7, 8]
+    assert store.held("room1", 1) == 6
+    assert reopen().held("room1", 1) == 6
+
+
+def test_drops_come_before_records_of_the_same_step(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=((1, record(1)), (1, record(2)))))
+    store.apply(Changes(dropped=(("room1", 1, EVERYTHING),), records=((1, record(2, body=b"late")),)))
+    assert store.records("room1", 1, start=1, stop=9, limit=9) == [record(2, body=b"late")]
+    assert store.held("room1", 1) == 1
+
+
+def test_settled_entries_leave_before_queued_ones_are_put(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(queued=(entry(1), entry(2)), next_n=3))
+    store.apply(Changes(settled=(1, 2, 77), queued=(entry(2, rejected="conflict"),)))
+    assert store.load().outbox == (entry(2, rejected="conflict"),)
+
+
+def test_next_n_only_rises(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(next_n=9))
+    store.apply(Changes(next_n=4))
+    store.apply(Changes(settled=(1,)))
+    assert store.load().next_n == 9
+
+
+def test_a_holding_replaces_that_of_the_same_channel(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(holdings=(Holding(channel="b", epoch=1), Holding(channel="a", epoch=1))))
+    later = Holding(channel="b", epoch=2, have=RangeSet([(1, 2)]), head=1)
+    store.apply(Changes(holdings=(later,)))
+    assert reopen().load().holdings == (Holding(channel="a", epoch=1), later)
+
+
+def test_a_have_set_with_more_runs_than_a_packet_may_hold_is_kept(reopen: Reopen) -> None:
+    many = RangeSet.of(range(1, 80_000, 2))
+    reopen().apply(Changes(holdings=(Holding(channel="room1", epoch=1, have=many, head=80_000),)))
+    assert reopen().load().holdings[0].have == many

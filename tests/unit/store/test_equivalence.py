@@ -1,0 +1,102 @@
+"""The two stores against each other under random steps."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record
+from tidelog.store import MemoryStore, SqliteStore
+from tidelog.wire.ranges import RangeSet
+
+CHANNELS = st.sampled_from(["room1", "dm/ann/bob", "zürich"])
+EPOCHS = st.integers(1, 2)
+SEQS = st.integers(1, 12)
+NUMBERS = st.integers(1, 6)
+RANGES = st.lists(st.tuples(SEQS, st.integers(0, 5)), max_size=4).map(
+    lambda pairs: RangeSet([(start, start + length) for start, length in pairs])
+)
+RECORDS = st.builds(
+    Record,
+    channel=CHANNELS,
+    seq=SEQS,
+    author=st.sampled_from(["ann", "bob"]),
+    time=st.integers(0, 2**53 - 1),
+    sent=st.integers(0, 2**53 - 1),
+    kind=st.integers(0, 255),
+    body=st.binary(max_size=4),
+    content_type=st.sampled_from(["", "text/plain"]),
+)
+HOLDINGS = st.builds(
+    Holding, channel=CHANNELS, epoch=EPOCHS, have=RANGES, wanted=RANGES, head=SEQS, floor=SEQS
+)
+ENTRIES = st.builds(
+    OutboxEntry,
+    n=NUMBERS,
+    channel=CHANNELS,
+    kind=st.integers(0, 255),
+    sent=st.integers(0, 2**53 - 1),
+    content_type=st.just(""),
+    body=st.binary(max_size=4),
+    rejected=st.sampled_from(["", "denied"]),
+)
+CHANGES = st.builds(
+    Changes,
+    records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
+    dropped=st.lists(st.tuples(CHANNELS, EPOCHS, RANGES), max_size=3).map(tuple),
+    holdings=st.lists(HOLDINGS, max_size=2).map(tuple),
+    queued=st.lists(ENTRIES, max_size=3).map(tuple),
+    settled=st.lists(NUMBERS, max_size=3).map(tuple),
+    next_n=st.integers(0, 9),
+)
+
+
+class TwoStores(RuleBasedStateMachine):
+    """Every step goes to both stores; they must tell the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "phone.db"
+        self.memory = MemoryStore(random_bytes=lambda count: b"\x07" * count)
+        self.sqlite = self._open()
+
+    def _open(self) -> SqliteStore:
+        return SqliteStore(self.path, device="a1phone", random_bytes=lambda count: b"\x07" * count)
+
+    @rule(changes=CHANGES)
+    def apply(self, changes: Changes) -> None:
+        self.memory.apply(changes)
+        self.sqlite.apply(changes)
+
+    @rule()
+    def reopen(self) -> None:
+        self.sqlite.close()
+        self.sqlite = self._open()
+
+    @rule(channel=CHANNELS, epoch=EPOCHS, start=SEQS, length=st.integers(-1, 12), limit=st.integers(0, 5))
+    def read(self, channel: str, epoch: int, start: int, length: int, limit: int) -> None:
+        asked = {"start": start, "stop": start + length, "limit": limit}
+        assert self.memory.records(channel, epoch, **asked) == self.sqlite.records(channel, epoch, **asked)
+
+    @rule(channel=CHANNELS, epoch=EPOCHS)
+    def count(self, channel: str, epoch: int) -> None:
+        held = self.sqlite.held(channel, epoch)
+        assert held == self.memory.held(channel, epoch)
+        assert held == len(self.sqlite.records(channel, epoch, start=1, stop=2**53, limit=1000))
+
+    @invariant()
+    def same_snapshot(self) -> None:
+        assert self.memory.load() == self.sqlite.load()
+
+    def teardown(self) -> None:
+        self.sqlite.close()
+        self.folder.cleanup()
+
+
+TestTwoStores = TwoStores.TestCase
+TestTwoStores.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)

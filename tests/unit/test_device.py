@@ -1,0 +1,195 @@
+"""The public face without a network: a transport and a store that fail on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from stacks import eventually
+from tidelog import Denied, Device, Receipt, Unavailable, UsageError
+from tidelog.replica.ports import Changes, Listener
+from tidelog.wire import payload
+from tidelog.wire.errors import TidelogError
+from tidelog.wire.frames import Messages, Receipts, SyncRequest
+from tidelog.wire.frames import Receipt as WireReceipt
+from tidelog.wire.payload import Encoding
+
+
+class Wire:
+    """A transport that keeps what was published and plays the service's part by hand."""
+
+    def __init__(self) -> None:
+        self.listener: Listener | None = None
+        self.published: list[tuple[str, bytes]] = []
+        self.stopped = False
+        self.hastened = 0
+
+    def start(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> int:
+        assert qos in (0, 1)
+        assert not retain
+        self.published.append((topic, payload))
+        return len(topic) + len(payload) + 4
+
+    def hasten(self) -> None:
+        self.hastened += 1
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def up(self) -> None:
+        assert self.listener is not None
+        self.listener.on_online(session_present=False)
+
+    def down(self, reason: TidelogError) -> None:
+        assert self.listener is not None
+        self.listener.on_offline(reason)
+
+    def messages(self) -> list[Messages]:
+        frames = [payload.decode(raw)[0] for topic, raw in self.published if topic.endswith("/msg")]
+        return [frame for frame in frames if isinstance(frame, Messages)]
+
+    def receipt(self, batch: Messages) -> None:
+        assert self.listener is not None
+        receipts = tuple(
+            WireReceipt(n=message.n, channel=message.channel, epoch=7, seq=message.n, time=1000)
+            for message in batch.messages
+        )
+        frame = Receipts(outbox=batch.outbox, highest=receipts[-1].n, author="alice", receipts=receipts)
+        self.listener.on_packet("tl1/aphone/re", payload.encode(frame, Encoding.PACKED), 50)
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def phone(wire: Wire) -> Iterator[Device]:
+    with Device("mqtt://x", device="aphone", secret="s", store=":memory:", transport=wire) as made:
+        yield made
+
+
+def test_a_message_waits_in_the_outbox_until_its_receipt_and_becomes_a_record(
+    phone: Device, wire: Wire
+) -> None:
+    future = phone.send("room1", "hello", kind=20, content_type="text/plain")
+    assert [entry.body for entry in phone.outbox()] == [b"hello"]
+    assert not future.done()
+    wire.up()
+    eventually(wire.messages)
+    wire.receipt(wire.messages()[0])
+    assert future.result(timeout=5) == Receipt(channel="room1", seq=1, time=1000)
+    (record,) = phone.records("room1")
+    assert (record.author, record.text, record.kind, record.content_type) == (
+        "alice",
+        "hello",
+        20,
+        "text/plain",
+    )
+    assert phone.outbox() == []
+    assert phone.have("room1") == [(1, 2)]
+    (channel,) = phone.channels()
+    assert (channel.name, channel.head, channel.held, channel.unread) == ("room1", 1, 1, None)
+
+
+def test_closing_fails_what_waits_and_keeps_the_message(tmp_path: Path) -> None:
+    def open_phone() -> Device:
+        return Device("mqtt://x", device="aphone", secret="s", store=tmp_path / "a.db", transport=Wire())
+
+    with open_phone() as phone:
+        future: Future[Receipt] = phone.send("room1", "hello")
+    with pytest.raises(Unavailable) as closed:
+        future.result(timeout=0)
+    assert closed.value.code == "closed"
+    with pytest.raises(UsageError):
+        phone.send("room1", "after")
+    with open_phone() as phone:
+        assert [entry.body for entry in phone.outbox()] == [b"hello"]
+
+
+def test_refused_credentials_end_the_waiting_at_once(phone: Device, wire: Wire) -> None:
+    wire.down(Denied("bad secret", code="credentials"))
+    with pytest.raises(Denied):
+        phone.connect(timeout=60)
+    with pytest.raises(Denied):
+        phone.sync(timeout=60)
+    wire.up()
+    assert phone.wait_online(timeout=5)
+    phone.connect(timeout=5)
+    assert phone.connected
+
+
+def test_no_link_is_said_with_the_reason_of_the_last_attempt(phone: Device, wire: Wire) -> None:
+    wire.down(Unavailable("nobody listens on that port", hint="start it"))
+    with pytest.raises(Unavailable) as none:
+        phone.sync(timeout=0.05)
+    assert "nobody listens on that port" in str(none.value)
+    assert (none.value.code, none.value.hint) == ("offline", "start it")
+    assert not phone.wait_online(timeout=0.01)
+    assert wire.hastened == 2
+
+
+def test_a_service_that_does_not_answer_ends_the_sync_in_time(phone: Device, wire: Wire) -> None:
+    wire.up()
+    with pytest.raises(Unavailable) as none:
+        phone.sync(timeout=0.1)
+    assert none.value.code == "timeout"
+    requests = [payload.decode(raw)[0] for topic, raw in wire.published if topic.endswith("/sync")]
+    assert [type(request) for request in requests] == [SyncRequest]
+
+
+def test_a_disk_that_fails_is_told_and_the_device_goes_on_from_what_is_on_disk(
+    phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.send("room1", "first")
+    apply = phone._store.apply
+    errors: list[Exception] = []
+    phone.on_error(errors.append)
+
+    def full(_changes: Changes) -> None:
+        raise Unavailable("no room", code="store_full")
+
+    monkeypatch.setattr(phone._store, "apply", full)
+    with pytest.raises(Unavailable) as refused:
+        phone.send("room1", "second")
+    assert refused.value.code == "store_full"
+    monkeypatch.setattr(phone._store, "apply", apply)
+    phone.send("room1", "third")
+    assert [(entry.n, entry.body) for entry in phone.outbox()] == [(1, b"first"), (2, b"third")]
+    eventually(lambda: [str(error) for error in errors] == ["no room"])
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda phone: phone.send("a//b", "x"), "channel_name"),
+        (lambda phone: phone.send("room1", b"x" * 40_000), "limit"),
+        (lambda phone: phone.send("room1", "x", kind=1), "usage"),
+        (lambda phone: phone.send("room1", "x", content_type="y" * 100), "usage"),
+        (lambda phone: phone.drop("room1", [(5, 3)]), "usage"),
+        (lambda phone: phone.sync(order="random"), "usage"),
+        (lambda phone: phone.sync(max_bytes=300), "unsupported"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_sent(
+    phone: Device, wire: Wire, call: object, code: str
+) -> None:
+    assert callable(call)
+    with pytest.raises(UsageError) as refused:
+        call(phone)
+    assert refused.value.code == code
+    assert wire.published == []
+    assert phone.outbox() == []
+
+
+def test_a_bad_device_id_page_size_or_codec_is_refused() -> None:
+    for options in ({"device": "Phone"}, {"page_bytes": 10}, {"codec": "lzma"}, {"context_kib": 64}):
+        arguments = {"device": "aphone", "secret": "s", "store": ":memory:", **options}
+        with pytest.raises(UsageError):
+            Device("mqtt://x", **arguments)  # type: ignore[arg-type]  # that is the point

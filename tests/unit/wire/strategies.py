@@ -1,0 +1,194 @@
+"""Frames, and everything in them, as hypothesis draws them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from tidelog.wire import topics
+from tidelog.wire.errors import Code
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Message,
+    Messages,
+    Part,
+    Push,
+    Receipt,
+    Receipts,
+    Record,
+    Rejection,
+    Statement,
+    SyncRequest,
+)
+from tidelog.wire.limits import (
+    BODY_SIZE_STOP,
+    CODEC_STOP,
+    EPOCH_STOP,
+    KIND_STOP,
+    MESSAGE_NUMBER_STOP,
+    PAGE_BYTES_DEFAULT,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+    REQUEST_ID_STOP,
+    SEQ_STOP,
+    TIME_MS_STOP,
+)
+from tidelog.wire.ranges import RangeSet
+
+LEVELS = st.text(
+    st.characters(codec="utf8", exclude_characters="/+#$", min_codepoint=32), min_size=1, max_size=6
+)
+CHANNELS = st.one_of(
+    st.sampled_from(["room1", "truck7/zone1", "dm/ann/bob"]),
+    st.lists(LEVELS, min_size=1, max_size=3).map("/".join),
+).filter(topics.is_channel)
+USERS = st.one_of(st.sampled_from(["ann", "bob"]), LEVELS).filter(topics.is_user)
+CONTENT_TYPES = st.sampled_from(["", "", "application/json", "text/plain; charset=utf-8"])
+BODIES = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(str.encode))
+KINDS = st.one_of(st.sampled_from([0, 0, 16]), st.integers(0, KIND_STOP - 1))
+TIMES = st.one_of(
+    st.sampled_from([0, TIME_MS_STOP - 1]),
+    st.integers(1_760_000_000_000, 1_760_000_100_000),
+    st.integers(0, TIME_MS_STOP - 1),
+)
+EPOCHS = st.one_of(st.sampled_from([0, 7, 7, EPOCH_STOP - 1]), st.integers(0, EPOCH_STOP - 1))
+SEQS = st.one_of(st.integers(1, 40), st.integers(1, SEQ_STOP - 1))
+RIDS = st.integers(0, REQUEST_ID_STOP - 1)
+SOME_CODES = st.sampled_from(Code)
+OUTBOXES = st.binary(min_size=4, max_size=4)
+
+
+@st.composite
+def range_sets(draw: st.DrawFn, start_min: int = 1) -> RangeSet:
+    """Sets of a few runs, near the beginning or anywhere, with and without an end."""
+    bound = draw(st.sampled_from([60, SEQ_STOP - 1]))
+    ends = st.integers(start_min, bound)
+    runs = [tuple(sorted(pair)) for pair in draw(st.lists(st.tuples(ends, ends), max_size=6))]
+    if draw(st.integers(0, 4)) == 0:
+        runs.append((draw(ends), SEQ_STOP))
+    return RangeSet(runs)
+
+
+@st.composite
+def numbers(draw: st.DrawFn, outbox: bytes, size_max: int = 6) -> list[int]:
+    """The message numbers of a batch: ascending strictly, or none at all."""
+    size = draw(st.integers(0, size_max))
+    if not outbox and draw(st.booleans()):
+        return [0] * size
+    number = st.one_of(st.integers(1, 30), st.integers(1, MESSAGE_NUMBER_STOP - 1))
+    return sorted(draw(st.sets(number, min_size=size, max_size=size)))
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Messages:
+    """Batches of an outbox."""
+    outbox = draw(st.one_of(st.just(b""), OUTBOXES))
+    batch = [
+        Message(
+            n=n,
+            channel=draw(CHANNELS),
+            body=draw(BODIES),
+            kind=draw(KINDS),
+            sent=draw(TIMES),
+            content_type=draw(CONTENT_TYPES),
+        )
+        for n in draw(numbers(outbox).filter(bool))
+    ]
+    return Messages(outbox=outbox, messages=tuple(batch))
+
+
+@st.composite
+def receipts(draw: st.DrawFn) -> Receipts:
+    """Answers to batches."""
+    outbox = draw(st.one_of(st.just(b""), OUTBOXES))
+    taken = [
+        Receipt(n=n, channel=draw(CHANNELS), epoch=draw(EPOCHS), seq=draw(SEQS), time=draw(TIMES))
+        for n in draw(numbers(outbox))
+    ]
+    number = st.integers(0, MESSAGE_NUMBER_STOP - 1)
+    refused = st.builds(Rejection, n=number, code=SOME_CODES)
+    return Receipts(
+        outbox=outbox,
+        highest=draw(number),
+        author=draw(st.one_of(st.just(""), USERS)),
+        receipts=tuple(taken),
+        rejections=tuple(draw(st.lists(refused, max_size=3))),
+    )
+
+
+STATEMENTS = st.builds(
+    Statement,
+    channel=CHANNELS,
+    epoch=EPOCHS,
+    have=range_sets(),
+    want=st.one_of(st.none(), range_sets()),
+)
+
+SYNC_REQUESTS = st.builds(
+    SyncRequest,
+    rid=RIDS,
+    statements=st.lists(STATEMENTS, max_size=4, unique_by=lambda statement: statement.channel).map(tuple),
+    everywhere=st.booleans(),
+    page_bytes=st.one_of(st.just(PAGE_BYTES_DEFAULT), st.integers(PAGE_BYTES_MIN, PAGE_BYTES_MAX)),
+    codecs=st.sets(st.integers(0, CODEC_STOP - 1), max_size=4).map(sorted).map(tuple),
+    oldest_first=st.booleans(),
+    live=st.booleans(),
+)
+
+
+@st.composite
+def records(draw: st.DrawFn, seq: int) -> Record:
+    """One record: mostly whole, mostly sent when it was stored."""
+    body, time = draw(BODIES), draw(TIMES)
+    whole = st.one_of(st.just(len(body)), st.integers(len(body), BODY_SIZE_STOP - 1))
+    return Record(
+        seq=seq,
+        author=draw(USERS),
+        time=time,
+        body=body,
+        kind=draw(KINDS),
+        sent=draw(st.one_of(st.just(time), TIMES)),
+        content_type=draw(CONTENT_TYPES),
+        size=draw(whole),
+    )
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> Part:
+    """What a page says of one channel."""
+    seqs = sorted(draw(st.sets(SEQS, max_size=5)))
+    return Part(
+        channel=draw(CHANNELS),
+        epoch=draw(EPOCHS),
+        head=draw(st.one_of(st.just(seqs[-1]), st.integers(seqs[-1], SEQ_STOP - 1))) if seqs else draw(SEQS),
+        floor=draw(st.one_of(st.just(1), SEQS)),
+        voids=draw(range_sets()),
+        records=tuple(draw(records(seq)) for seq in seqs),
+    )
+
+
+@st.composite
+def deltas(draw: st.DrawFn) -> Delta:
+    """Pages."""
+    names = draw(st.lists(CHANNELS, max_size=5, unique=True))
+    split = draw(st.integers(0, len(names)))
+    return Delta(
+        rid=draw(RIDS),
+        more=draw(st.booleans()),
+        parts=tuple(replace(draw(parts()), channel=name) for name in names[:split]),
+        gone=tuple(names[split:]),
+    )
+
+
+@st.composite
+def pushes(draw: st.DrawFn) -> Push:
+    """Records as they were stored."""
+    part = draw(parts().filter(lambda part: part.records))
+    return Push(part=replace(part, head=part.records[-1].seq, floor=1))
+
+
+FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
+
+FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from tidelog.wire import packed
+from tidelog.wire.errors import Code, ProtocolError, UsageError
+from tidelog.wire.frames import Delta, Part, Push, Record, Statement, SyncRequest, Type
+from tidelog.wire.limits import PAGE_RECORDS_MAX, STATEMENTS_MAX
+from tidelog.wire.ranges import EVERYTHING, RangeSet
+from unit.wire.payloads import payload_of, refusal
+
+NOW = 1_760_001_373_811
+COLUMNS = [b"\x05", b"\x02", "ann"]
+
+
+def record(seq: int, body: bytes = b"hi") -> Record:
+    return Record(seq=seq, author="ann", time=NOW + seq, sent=NOW + seq, body=body, size=len(body))
+
+
+def part(channel: str, *seqs: int, epoch: int = 70_000) -> Part:
+    return Part(channel=channel, epoch=epoch, head=max(seqs), records=tuple(record(seq) for seq in seqs))
+
+
+def test_forty_channels_pay_for_columns_and_epoch_once() -> None:
+    parts = tuple(part(f"c{at:02}", 1000, 1001) for at in range(40))
+    size = len(packed.encode(Delta(rid=1, more=False, parts=parts)))
+    bodies, names = 40 * 2 * 2, 40 * 4
+    assert size - bodies - names <= 40 * (5 + 2 * 2.5) + 30
+
+
+def test_a_repeated_epoch_is_told_once_and_a_changed_one_again() -> None:
+    parts = (part("a", 1), part("b", 1), part("c", 1, epoch=0), part("d", 1, epoch=0))
+    frame = Delta(rid=1, more=False, parts=parts)
+    assert packed.decode(packed.encode(frame)) == frame
+    assert packed.encode(frame).count((70_000).to_bytes(4, "big")) == 1
+
+
+def test_a_request_of_everything_takes_a_few_bytes() -> None:
+    assert len(packed.encode(SyncRequest(rid=7, live=True))) == 5
+    assert packed.decode(payload_of(Type.SYNC, 7)) == SyncRequest(rid=7)
+
+
+def test_wanting_nothing_is_not_wanting_everything() -> None:
+    for want in (None, RangeSet(), EVERYTHING):
+        frame = SyncRequest(rid=1, statements=(Statement(channel="a", want=want),))
+        assert packed.decode(packed.encode(frame)) == frame
+
+
+def test_codecs_are_a_set() -> None:
+    read = packed.decode(packed.encode(SyncRequest(rid=1, codecs=(5, 1, 5))))
+    assert read == SyncRequest(rid=1, codecs=(1, 5))
+
+
+def test_codecs_that_are_not_known_may_be_offered() -> None:
+    assert packed.decode(payload_of(Type.SYNC, 1, [], 0, 1 << 31)) == SyncRequest(rid=1, codecs=(31,))
+
+
+@pytest.mark.parametrize("seqs", [(2, 1), (1, 1), (0, 1)])
+def test_records_that_do_not_ascend_are_not_written(seqs: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="seq"):
+        packed.encode(Delta(rid=1, more=False, parts=(part("a", *seqs),)))
+
+
+def upper(bodies: Sequence[bytes]) -> bytes:
+    return b"".join(bodies).swapcase() + b"!"
+
+
+def lower(codec: int, data: bytes, size: int) -> bytes:
+    assert codec == 3
+    assert len(data) == size + 1
+    return data[:-1].swapcase()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Push(part=part("a", 1, 2), codec=3),
+        Delta(rid=1, more=True, parts=(part("a", 1, 2), part("b", 4)), codec=3),
+    ],
+)
+def test_bodies_go_through_the_codec_that_the_frame_names(frame: Push | Delta) -> None:
+    payload = packed.encode(frame, compress=upper)
+    assert b"HIHI" in payload
+    assert packed.decode(payload, expand=lower) == frame
+
+
+def test_a_codec_without_a_function_for_it_is_refused_on_both_sides() -> None:
+    frame = Push(part=part("a", 1), codec=3)
+    with pytest.raises(UsageError, match="codec 3"):
+        packed.encode(frame)
+    with pytest.raises(ProtocolError) as caught:
+        packed.decode(packed.encode(frame, compress=upper))
+    assert caught.value.wire_code is Code.UNSUPPORTED
+
+
+def test_an_expander_that_makes_the_wrong_size_is_caught() -> None:
+    payload = packed.encode(Push(part=part("a", 1), codec=3), compress=upper)
+    with pytest.raises(ProtocolError, match="sizes say 2"):
+        packed.decode(payload, expand=lambda _codec, data, _size: data)
+
+
+def test_a_page_without_bodies_needs_no_codec() -> None:
+    empty = Push(part=Part(channel="a", epoch=1, head=2, records=(record(2, b""),)), codec=3)
+    for frame in (Delta(rid=1, more=False, codec=3), empty):
+        assert packed.decode(packed.encode(frame)) == frame
+
+
+def test_a_push_tells_neither_floor_nor_head() -> None:
+    told = replace(part("a", 5), floor=3, head=9)
+    read = packed.decode(packed.encode(Push(part=told)))
+    assert read == Push(part=part("a", 5))
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        ([], Code.MALFORMED),
+        ([65_536], Code.LIMIT),
+        ([1, 5], Code.MALFORMED),
+        ([1, [[]]], Code.MALFORMED),
+        ([1, ["a"]], Code.MALFORMED),
+        ([1, [["a", b"", None, None, 1]]], Code.MALFORMED),
+        ([1, [["a//b"]]], Code.MALFORMED),
+        ([1, [["a"], ["a"]]], Code.MALFORMED),
+        ([1, [["a", 5]]], Code.MALFORMED),
+        ([1, [["a", b"\x00\x01\x00\x01"]]], Code.MALFORMED),
+        ([1, [["a", b"\x01\x01"]]], Code.UNSUPPORTED),
+        ([1, [["a", b"", 2**32]]], Code.LIMIT),
+        ([1, [["a", b"", "1"]]], Code.MALFORMED),
+        ([1, [["a", b"", None, 5]]], Code.MALFORMED),
+        ([1, [], 8], Code.UNSUPPORTED),
+        ([1, [], -1], Code.MALFORMED),
+        ([1, [], 0, 1 << 32], Code.LIMIT),
+        ([1, [], 0, 0, 255], Code.LIMIT),
+        ([1, [], 0, 0, 61_441], Code.LIMIT),
+        ([1, [["a"]] * (STATEMENTS_MAX + 1)], Code.LIMIT),
+        ([1, [["a", b"\x00\x01" + b"\x01\x01" * 16_384]]], Code.LIMIT),
+    ],
+)
+def test_requests_are_checked_field_by_field(items: list[object], code: Code) -> None:
+    assert refusal(payload_of(Type.SYNC, *items)).wire_code is code
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        ([], Code.MALFORMED),
+        ([65_536], Code.LIMIT),
+        ([1, 64], Code.LIMIT),
+        ([1, True], Code.MALFORMED),
+        ([1, 0, [["a"]] * (STATEMENTS_MAX + 1)], Code.LIMIT),
+        ([1, 0, [[]]], Code.MALFORMED),
+        ([1, 0, [["a"], ["a"]]], Code.MALFORMED),
+        ([1, 0, [["a", b"", None, -1]]], Code.MALFORMED),
+        ([1, 0, [["a", b"", None, 2**53]]], Code.LIMIT),
+        ([1, 0, [["a", b"", None, 0, 0]]], Code.MALFORMED),
+        ([1, 0, [["a", b"", None, 0, 1, b"\x00"]]], Code.MALFORMED),
+        ([1, 0, [["a", b"", None, 0, 1, b"", 1]]], Code.MALFORMED),
+        ([1, 0, [["a", b"\x00\x00"]], COLUMNS, b"hi"], Code.LIMIT),
+        ([1, 0, [["a", b"\x00\x81\x40"]], COLUMNS, b"hi"], Code.LIMIT),
+        ([1, 0, [["a", b"\x00\x01"]], COLUMNS, b"h"], Code.MALFORMED),
+        ([1, 0, [["a", b"\x00\x01"]], COLUMNS, "hi"], Code.MALFORMED),
+        ([1, 0, [["a", b"\x00\x01"]], [], b"hi"], Code.MALFORMED),
+        ([1, 0, [["a", b"\x00\x01"]], 5, b"hi"], Code.MALFORMED),
+        ([1, 0, [["a", b"\x00\x01"]], [*COLUMNS, b"", b"", b"", "", b"", b"", 1], b"hi"], Code.MALFORMED),
+        ([1, 0, [["a"]], COLUMNS, b"hi"], Code.MALFORMED),
+        ([1, 0, [["a"]], [b"", b"", "ann"]], Code.MALFORMED),
+        ([1, 0, [["a"]], [], b"hi"], Code.MALFORMED),
+        ([1, 2, [["a", b"\x00\x01"]], COLUMNS, b"hi"], Code.UNSUPPORTED),
+        ([1, 0, [["a"]], [], b"", ["a"]], Code.MALFORMED),
+        ([1, 0, [], [], b"", ["a", "a"]], Code.MALFORMED),
+        ([1, 0, [], [], b"", ["+"]], Code.MALFORMED),
+        ([1, 0, [], [], b"", "a"], Code.MALFORMED),
+    ],
+)
+def test_deltas_are_checked_field_by_field(items: list[object], code: Code) -> None:
+    assert refusal(payload_of(Type.DELTA, *items)).wire_code is code
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        (["a", b"\x00\x01", 9, COLUMNS], Code.MALFORMED),
+        (["a", b"", 9, [], b""], Code.MALFORMED),
+        (["a//", b"\x00\x01", 9, COLUMNS, b"hi"], Code.MALFORMED),
+        (["a", b"\x00\x01", None, COLUMNS, b"hi"], Code.MALFORMED),
+        (["a", b"\x00\x01", 2**32, COLUMNS, b"hi"], Code.LIMIT),
+        (["a", b"\x00\x01", 9, COLUMNS, b"hi", 1], Code.UNSUPPORTED),
+        (["a", b"\x00\x01", 9, COLUMNS, b"hi", 32], Code.LIMIT),
+        (["a", b"\x00\x01", 9, COLUMNS, b"hi", 0, 5], Code.MALFORMED),
+    ],
+)
+def test_pushes_are_checked_field_by_field(items: list[object], code: Code) -> None:
+    assert refusal(payload_of(Type.PUSH, *items)).wire_code is code
+
+
+def test_the_largest_page_of_empty_bodies_is_read() -> None:
+    records = tuple(record(seq, b"") for seq in range(1, PAGE_RECORDS_MAX + 1))
+    frame = Push(part=Part(channel="a", epoch=1, head=PAGE_RECORDS_MAX, records=records))
+    assert packed.decode(packed.encode(frame)) == frame

@@ -1,0 +1,118 @@
+"""SPEC.md says what the code does: its examples are run, its tables are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tidelog.wire import jsonform, limits, packed, runs
+from tidelog.wire.errors import Code
+from tidelog.wire.frames import Type
+from tidelog.wire.json_sync import from_ranges
+
+ROOT = Path(__file__).parents[3]
+SPEC = (ROOT / "devices/tidelog/wire/SPEC.md").read_text("utf8")
+PAIRS = re.findall(r"```hex\n(.*?)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
+JSONS = re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL)
+HEADINGS = set(re.findall(r"^## (.+)$", SPEC, re.MULTILINE))
+
+
+def octets(annotated: str) -> bytes:
+    return bytes.fromhex(re.sub(r";.*", "", annotated))
+
+
+def table(heading: str, after: str = "") -> list[list[str]]:
+    """The rows of the first table of a section, or of the one after a text in it."""
+    section = SPEC.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = section[section.index(after) :].split("\n|---")[1].split("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize(("annotated", "text"), PAIRS)
+def test_an_example_in_bytes_is_the_example_in_json(annotated: str, text: str) -> None:
+    frame = jsonform.decode(text.encode())
+    assert packed.decode(octets(annotated)) == frame
+    assert packed.encode(frame) == octets(annotated)
+
+
+def test_every_example_in_bytes_is_paired_and_every_type_has_one() -> None:
+    assert len(PAIRS) == SPEC.count("```hex")
+    assert {octets(annotated)[0] & 0x1F for annotated, _ in PAIRS} == set(Type)
+
+
+def holds(whole: object, told: object) -> bool:
+    """Whether all that is told is in the whole; that may say more, such as fields at their defaults."""
+    if isinstance(whole, dict) and isinstance(told, dict):
+        return all(name in whole and holds(whole[name], value) for name, value in told.items())
+    return whole == told
+
+
+@pytest.mark.parametrize("text", JSONS)
+def test_an_example_in_json_is_read_and_written_the_same(text: str) -> None:
+    frame = jsonform.decode(text.encode())
+    assert holds(json.loads(jsonform.encode(frame)), json.loads(text))
+
+
+@pytest.mark.parametrize("row", table("Have-sets"), ids=lambda row: row[0])
+def test_an_example_of_a_have_set_is_right(row: list[str]) -> None:
+    seqs = runs.decode(bytes.fromhex(row[1].strip("`")))
+    assert from_ranges(seqs) == json.loads(row[0].strip("`"))
+    assert runs.encode(seqs) == bytes.fromhex(row[1].strip("`"))
+
+
+def test_the_table_of_types_is_that_of_the_code() -> None:
+    rows = table("Packed frames")
+    assert [int(kind) for kind, *_ in rows] == sorted(Type)
+    assert all(int(first.strip("`"), 16) == limits.VERSION << 5 | int(kind) for kind, _, _, first in rows)
+
+
+def test_the_table_of_limits_is_that_of_the_code() -> None:
+    told = {name.strip("`"): int(value) for name, value, _ in table("Limits")}
+    assert told == {name: value for name, value in vars(limits).items() if name.isupper()}
+
+
+def test_every_limit_says_why() -> None:
+    source = (ROOT / "devices/tidelog/wire/limits.py").read_text("utf8")
+    assert len(re.findall(r'^[A-Z_]+: Final = .*\n""".', source, re.MULTILINE)) == len(table("Limits"))
+    assert all(why for _, _, why in table("Limits"))
+
+
+def test_the_table_of_errors_is_that_of_the_code() -> None:
+    told = {int(number): word.strip("`") for number, word, *_ in table("Errors")}
+    assert told == {int(code): code.word for code in Code}
+
+
+def test_the_table_of_columns_is_that_of_the_code() -> None:
+    assert [int(number) for number, *_ in table("Columns")] == list(range(1, 10))
+
+
+def test_every_json_type_is_told() -> None:
+    told = {word.strip("`") for word, *_ in table("JSON")}
+    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error"}
+
+
+def test_every_rule_of_the_grammar_is_defined() -> None:
+    grammar = "\n".join(re.findall(r"```cddl\n(.*?)```", SPEC, re.DOTALL))
+    grammar = re.sub(r';.*|"[^"]*"|\bh\'\'', "", grammar)
+    defined = set(re.findall(r"^([a-z-]+)(?:<\w+>)?\s+=", grammar, re.MULTILINE))
+    keys = set(re.findall(r"([a-z-]+):", grammar))
+    used = set(re.findall(r"(?<![.\w-])[a-z][a-z-]*", re.sub(r"[a-z-]+:", "", grammar)))
+    assert used - defined - keys <= {"any", "bstr", "tstr", "int", "null", "name"}
+
+
+def references() -> set[str]:
+    """Every section of the SPEC that a docstring or comment refers to."""
+    found: set[str] = set()
+    for folder in ("devices", "service"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for listed in re.findall(r'SPEC\.md,((?: "[^"]+",?)+)', path.read_text("utf8")):
+                found |= set(re.findall(r'"([^"]+)"', listed))
+    return found
+
+
+def test_sections_that_the_code_refers_to_are_there() -> None:
+    assert references() >= {"Messages", "Sync"}
+    assert references() <= HEADINGS

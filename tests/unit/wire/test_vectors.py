@@ -1,0 +1,77 @@
+"""The vectors that other implementations test against: whole, byte by byte, and with trailing bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidelog.wire import jsonform, packed
+from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.frames import Frame
+
+FOLDER = Path(__file__).parents[2] / "vectors"
+
+
+def vectors(name: str) -> list[Any]:
+    listed = json.loads((FOLDER / name).read_text("utf8"))
+    return [pytest.param(vector, id=vector["name"]) for vector in listed]
+
+
+def frame_of(vector: dict[str, Any]) -> Frame:
+    return jsonform.decode(json.dumps(vector["frame"]).encode())
+
+
+def refusal(payload: bytes) -> Code:
+    with pytest.raises(ProtocolError) as caught:
+        packed.decode(payload)
+    return caught.value.wire_code
+
+
+@pytest.mark.parametrize("vector", vectors("frames.json"))
+def test_bytes_and_frame_stand_for_each_other(vector: dict[str, Any]) -> None:
+    payload = bytes.fromhex(vector["hex"])
+    assert packed.decode(payload) == frame_of(vector)
+    assert packed.encode(frame_of(vector)) == payload
+
+
+@pytest.mark.parametrize("vector", vectors("frames.json"))
+def test_the_json_form_is_that_of_the_vector(vector: dict[str, Any]) -> None:
+    told = json.loads(jsonform.encode(frame_of(vector)))
+    told.pop("hint", None)
+    assert told == vector["frame"]
+    assert next(iter(told)) == "type"
+
+
+@pytest.mark.parametrize("vector", vectors("frames.json"))
+def test_cut_short_anywhere_it_is_malformed(vector: dict[str, Any]) -> None:
+    payload = bytes.fromhex(vector["hex"])
+    for stop in range(len(payload)):
+        assert refusal(payload[:stop]) is Code.MALFORMED
+
+
+@pytest.mark.parametrize("vector", vectors("frames.json"))
+@pytest.mark.parametrize("trailing", ["00", "80", "f6", "ff"])
+def test_with_a_byte_more_it_is_malformed(vector: dict[str, Any], trailing: str) -> None:
+    assert refusal(bytes.fromhex(vector["hex"] + trailing)) is Code.MALFORMED
+
+
+@pytest.mark.parametrize("vector", vectors("packed_errors.json"))
+def test_packed_errors_are_answered_with_their_code(vector: dict[str, Any]) -> None:
+    assert refusal(bytes.fromhex(vector["hex"])).word == vector["code"]
+
+
+@pytest.mark.parametrize("vector", vectors("json_errors.json"))
+def test_json_errors_are_answered_with_their_code(vector: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        jsonform.decode(vector["payload"].encode())
+    assert caught.value.code == vector["code"]
+
+
+@pytest.mark.parametrize("name", ["frames.json", "packed_errors.json", "json_errors.json"])
+def test_names_are_distinct_and_each_vector_says_what_it_shows(name: str) -> None:
+    listed = json.loads((FOLDER / name).read_text("utf8"))
+    assert len({vector["name"] for vector in listed}) == len(listed)
+    assert all(vector["says"] for vector in listed)

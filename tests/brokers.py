@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +13,7 @@ from typing import Self
 
 import pytest
 
+from components import program
 from tidelog_service.engine.secrets import mosquitto_hash
 from tidelog_service.mqtt.mosquitto import CONF, MosquittoSetup, TlsFiles, reload, write_mosquitto_files
 
@@ -113,7 +112,7 @@ def start_mosquitto(
     Returns:
         the broker, ready for connections; stop it, or use it in a ``with`` statement.
     """
-    mosquitto_command()
+    program("mosquitto")
     setup = MosquittoSetup(
         folder=folder,
         data_dir=folder,
@@ -135,16 +134,6 @@ def start_mosquitto(
         hashes=hashes,
         process=_run(setup),
     )
-
-
-def mosquitto_command() -> str:
-    """Where Mosquitto is; without it the test is skipped, in CI it fails."""
-    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("there is no Mosquitto: `make system-packages`")
-    if found is None:
-        pytest.skip("there is no Mosquitto: `make system-packages`")
-    return found
 
 
 def free_port() -> int:
@@ -179,7 +168,7 @@ def _run(setup: MosquittoSetup) -> subprocess.Popen[bytes]:
     log = setup.data_dir / "mosquitto.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [mosquitto_command(), "-c", str(setup.folder / CONF)], stdout=output, stderr=output
+            [program("mosquitto"), "-c", str(setup.folder / CONF)], stdout=output, stderr=output
         )
     deadline = time.monotonic() + START_S
     ports = [port for port in (setup.port, setup.websockets_port) if port is not None]

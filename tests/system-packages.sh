@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the tests need from the distribution: a real Mosquitto and its clients.
+# Installs what the tests need from the distribution: a real Mosquitto and its clients, shellcheck.
 set -eu
 need=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || need="$need mosquitto"
 command -v mosquitto_pub >/dev/null 2>&1 || need="$need mosquitto-clients"
+command -v shellcheck >/dev/null 2>&1 || need="$need shellcheck"
 [ -n "$need" ] || exit 0
 sudo=""
 if [ "$(id -u)" != 0 ]; then sudo="sudo"; fi

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import pytest
 
-from brokers import mosquitto_command
+from components import program
 
 TIDELOG = (sys.executable, "-m", "tidelog_cli")
 WAIT_S = 20.0
@@ -263,7 +263,7 @@ def pasted(line: str, **options: Any) -> str:
 
 
 def test_the_commands_of_the_demonstration_work_as_they_are_printed(tidelog: Shell) -> None:
-    mosquitto_command()
+    program("mosquitto")
     with tidelog.running("serve", "--port", "0", "--demo-users") as service:
         lines = []
         while not lines or "mosquitto_sub" not in lines[-1]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import random
-import shutil
 import socket
 import ssl
 import subprocess
@@ -19,17 +18,15 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from components import program
 from tidelog.mqtt import Backoff, BrokerUrl, PahoTransport
 from tidelog.mqtt import connection as connection_module
 from tidelog.mqtt.failures import TAKEN_OVER_HINT
 from tidelog.wire.errors import Denied, TidelogError, Unavailable, UsageError
 from tidelog.wire.frames import Presence
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 PATIENCE_S = 15.0
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 1, 3, 4, 8, 14
-
-pytestmark = pytest.mark.skipif(not Path(MOSQUITTO).exists(), reason="mosquitto is not installed")
 
 
 def free_port() -> int:
@@ -57,7 +54,7 @@ class Mosquitto:
         self.start()
 
     def start(self) -> None:
-        command = [MOSQUITTO, "-c", str(self.config)]
+        command = [program("mosquitto"), "-c", str(self.config)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         eventually(self.answers)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,10 +15,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from brokers import RunningBroker, eventually, listens, mosquitto_command, start_mosquitto
+from brokers import RunningBroker, eventually, listens, start_mosquitto
+from components import program
 from tidelog_service.mqtt.mosquitto import PID, reload, write_mosquitto_files
 
-ENTRYPOINT = Path(__file__).parents[2] / "docker" / "mosquitto-entrypoint.sh"
+ROOT = Path(__file__).parents[2]
+ENTRYPOINT = ROOT / "docker" / "mosquitto-entrypoint.sh"
 DEVICES = {"alice": "secret-a", "bob": "secret-b"}
 
 
@@ -259,7 +260,7 @@ def containerlike(tmp_path: Path) -> Iterator[Site]:
     # As in a container: no `user` line, the entrypoint's account is the one that runs.
     folder = tmp_path / "volume"
     setup = replace(site.broker.setup, folder=folder)
-    path = f"{Path(mosquitto_command()).parent}:{os.environ['PATH']}"
+    path = f"{Path(program('mosquitto')).parent}:{os.environ['PATH']}"
     process = subprocess.Popen(
         ["/bin/sh", str(ENTRYPOINT)],
         env={"PATH": path, "TIDELOG_MOSQUITTO": str(folder)},
@@ -287,6 +288,6 @@ def test_the_containers_entrypoint_ends_the_broker_with_itself(containerlike: Si
     assert not listens(port)
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_the_containers_entrypoint_is_clean_shell() -> None:
-    subprocess.run(["shellcheck", str(ENTRYPOINT)], check=True)
+def test_the_shell_scripts_are_clean() -> None:
+    scripts = [ENTRYPOINT, ROOT / "tests" / "system-packages.sh", ROOT / ".ci" / "run"]
+    subprocess.run([program("shellcheck"), *map(str, scripts)], check=True)

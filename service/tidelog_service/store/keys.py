@@ -6,11 +6,12 @@ of keys. See `tidelog_service.store.models` for the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.ranges import RangeSet, Run
+from tidelog_service.engine.ports import NewRow
 
 SEQ_BITS: Final = 40
 """The lower bits hold the seq: 10^12 records, a thousand a second for 34 years."""
@@ -34,6 +35,21 @@ def key_of(channel_id: int, seq: int) -> int:
     """
     # Added, not put in by "or": the end of a range may carry over into the channel's bits.
     return (channel_id << SEQ_BITS) + seq
+
+
+def keyed(rows: Sequence[NewRow]) -> list[tuple[int, int, int, int, int, str, bytes]]:
+    """Rows as the table has them: one key, and the author's clock as its lag behind the time.
+
+    Inline, and the bound looked at once: it is done for every record that is stored.
+
+    Raises:
+        UsageError: a log is full (``log_full``).
+    """
+    checked_seq(max([row[1] for row in rows], default=0))
+    return [
+        ((channel << SEQ_BITS) + seq, author, time, time - sent, kind, content_type, body)
+        for channel, seq, author, time, sent, kind, content_type, body in rows
+    ]
 
 
 def seq_of(key: int) -> int:

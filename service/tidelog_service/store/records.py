@@ -13,7 +13,7 @@ from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
-from tidelog_service.store.keys import checked_seq, key_of, keys_of, run_of, seq_of, within
+from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
 from tidelog_service.store.models import Role
 from tidelog_service.store.pieces import POOL_MAX, Pool, padded, pieces
 from tidelog_service.store.statements import Listed, Statements
@@ -120,13 +120,7 @@ class RecordStore(Store):
 
     def append(self, rows: Sequence[NewRow]) -> None:
         """See `Store.append`."""
-        self._database.write_many(
-            self._sql.append,
-            [
-                (key_of(c, checked_seq(seq)), author, time, time - sent, kind, t, body)
-                for c, seq, author, time, sent, kind, t, body in rows
-            ],
-        )
+        self._database.write_many(self._sql.append, keyed(rows))
 
     def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
         """See `Store.advance`."""

@@ -20,9 +20,17 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self
+from typing import Literal, NoReturn, Self
 
-from tidelog import codec as codecs
+from tidelog.arguments import (
+    checked_body,
+    checked_content_type,
+    checked_kind,
+    checked_page,
+    not_yet,
+    offered_codecs,
+    refuse_later,
+)
 from tidelog.callbacks import Callbacks
 from tidelog.driver import Command, Driver, T
 from tidelog.mqtt.paho import PahoTransport
@@ -44,17 +52,10 @@ from tidelog.replica.steps import (
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.store.sqlite import SqliteStore
-from tidelog.wire.errors import Denied, TidelogError, Unavailable, UsageError
-from tidelog.wire.frames import CODEC_NONE, KIND_APPLICATION_FIRST, KIND_MESSAGE, Presence
-from tidelog.wire.limits import (
-    BODY_BYTES_MAX,
-    CONTENT_TYPE_BYTES_MAX,
-    KIND_STOP,
-    PAGE_BYTES_DEFAULT,
-    PAGE_BYTES_MAX,
-    PAGE_BYTES_MIN,
-    SEQ_STOP,
-)
+from tidelog.waiting import LinkState, Waiting
+from tidelog.wire.errors import TidelogError, Unavailable, UsageError
+from tidelog.wire.frames import KIND_MESSAGE, Presence
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel, checked_device
 from tidelog.wire.url import BrokerUrl
@@ -120,12 +121,10 @@ class Device:
     ) -> None:
         """See the class."""
         if context_kib is not None:
-            _not_yet("context_kib")
-        if not PAGE_BYTES_MIN <= page_bytes <= PAGE_BYTES_MAX:
-            raise UsageError(f"page_bytes {page_bytes}: from {PAGE_BYTES_MIN} to {PAGE_BYTES_MAX}")
+            not_yet("context_kib")
         self.device = checked_device(device)
-        self._tuning = Tuning(live=live, page_bytes=page_bytes)
-        self._codecs = _offered(codec)
+        self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes))
+        self._codecs = offered_codecs(codec)
         self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         self._transport = transport or PahoTransport(
             BrokerUrl.parse(url),
@@ -137,21 +136,17 @@ class Device:
         self._store = _open_store(store, self.device)
         self._callbacks = Callbacks()
         self._lock = threading.Lock()
-        self._link = threading.Condition(self._lock)
-        self._online = False
-        self._offline_reason: TidelogError | None = None
-        self._attempts = 0
+        self._link = LinkState()
+        self._waiting = Waiting(self._link.stir)
         self._started = False
         self._closed = False
-        self._sends: dict[int, Future[Receipt]] = {}
-        self._syncs: dict[int, Future[SyncReport]] = {}
         self._job_ids = itertools.count(1)
         self._driver = Driver(
             make_machine=self._make_machine,
             store=self._store,
             transport=self._transport,
             tell=self._tell,
-            on_link=self._link_changed,
+            on_link=self._link.change,
         )
 
     def _make_machine(self) -> Machine:
@@ -201,26 +196,14 @@ class Device:
         """
         self._start()
         self._hasten()
-        with self._link:
-            self._link.wait_for(self._settled, timeout)
-            if not self._online:
-                raise self._why_offline(f"no connection within {timeout:g} s")
-
-    def _settled(self) -> bool:
-        return self._online or isinstance(self._offline_reason, Denied)
-
-    def _why_offline(self, otherwise: str) -> TidelogError:
-        reason = self._offline_reason
-        if isinstance(reason, Denied):
-            return reason
-        if reason is None:
-            return Unavailable(otherwise, code="offline", hint="is the broker's address right?")
-        return Unavailable(f"{otherwise}: {reason}", code="offline", hint=reason.hint)
+        self._link.wait_settled(timeout)
+        if not self._link.online:
+            raise self._link.why_offline(f"no connection within {timeout:g} s")
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection to the broker now."""
-        return self._online
+        return self._link.online
 
     def wait_online(self, timeout: float = 30.0) -> bool:
         """Wait for a connection, through refusals too.
@@ -233,12 +216,11 @@ class Device:
         """
         self._start()
         self._hasten()
-        with self._link:
-            return self._link.wait_for(lambda: self._online, timeout)
+        return self._link.wait_online(timeout)
 
     def _hasten(self) -> None:
         """Somebody waits: do not sit out the pause between attempts."""
-        if not self._online:
+        if not self._link.online:
             self._transport.hasten()
 
     def close(self) -> None:
@@ -251,25 +233,9 @@ class Device:
             self._driver.stop()
             self._callbacks.stop()
         self._store.close()
-        self._fail_waiting(
+        self._waiting.fail_all(
             Unavailable("the device was closed before the receipt", code="closed", hint="it is in the outbox")
         )
-
-    def _fail_waiting(self, error: TidelogError) -> None:
-        with self._lock:
-            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values()]
-            self._sends.clear()
-            self._syncs.clear()
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
-
-    def _link_changed(self, online: bool, reason: TidelogError | None) -> None:  # noqa: FBT001 - a callback
-        with self._link:
-            self._online = online
-            if not online:
-                self._offline_reason = reason
-            self._link.notify_all()
 
     # Writing
 
@@ -294,43 +260,36 @@ class Device:
         """
         self._start()
         checked_channel(channel)
-        raw = _checked_body(body)
-        _check_kind(kind)
-        media = _checked_content_type(content_type)
+        raw, kind, media = checked_body(body), checked_kind(kind), checked_content_type(content_type)
         sent = time.time_ns() // 1_000_000
         future: Future[Receipt] = Future()
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
             n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent)
-            with self._lock:
-                self._sends[n] = future
+            self._waiting.for_receipt(n, future)
             return n, step
 
         try:
             self._local(write)
         except TidelogError:
-            self._forget(future)
+            self._waiting.forget_send(future)
             raise
         return future
-
-    def _forget(self, future: Future[Receipt]) -> None:
-        with self._lock:
-            self._sends = {n: waiting for n, waiting in self._sends.items() if waiting is not future}
 
     def edit(self, channel: str, seq: int, body: str | bytes) -> NoReturn:
         """Not in this version."""
         del channel, seq, body
-        _not_yet("edit")
+        not_yet("edit")
 
     def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> NoReturn:
         """Not in this version."""
         del channel, ranges
-        _not_yet("delete")
+        not_yet("delete")
 
     def mark_read(self, channel: str, seq: int) -> NoReturn:
         """Not in this version."""
         del channel, seq
-        _not_yet("mark_read")
+        not_yet("mark_read")
 
     def outbox(self) -> list[OutboxEntry]:
         """Messages without a receipt, in the order of their numbers; refused ones say why."""
@@ -391,7 +350,7 @@ class Device:
             ProtocolError: the service's answers do not converge.
             UsageError: an argument is not valid or not in this version.
         """
-        _check_later(
+        refuse_later(
             peers=peers, since=since, until=until, newest=newest, authors=authors, kinds=kinds,
             max_bytes=max_bytes, max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
         )  # fmt: skip
@@ -406,27 +365,21 @@ class Device:
         self._hasten()
         deadline = time.monotonic() + timeout
         future: Future[SyncReport] = Future()
-        with self._lock:
-            self._syncs[job.id] = future
+        self._waiting.for_sync(job.id, future)
         self._local(lambda machine, now: (None, machine.sync(job, now)))
-        with self._link:
-            self._link.wait_for(lambda: self._settled() or future.done(), timeout)
-            refused = self._offline_reason if not self._online else None
+        refused = self._link.wait_settled(timeout, otherwise=future.done)
         try:
-            wait = 0.0 if isinstance(refused, Denied) else max(0.0, deadline - time.monotonic())
-            return future.result(timeout=wait)
+            return future.result(timeout=0.0 if refused else max(0.0, deadline - time.monotonic()))
         except FutureTimeoutError:
             error = self._sync_timeout(timeout)
             self._local(lambda machine, _now: (None, machine.give_up(job.id, error)))
             raise error from None
         finally:
-            with self._lock:
-                self._syncs.pop(job.id, None)
+            self._waiting.forget_sync(job.id)
 
     def _sync_timeout(self, timeout: float) -> TidelogError:
-        with self._lock:
-            if not self._online:
-                return self._why_offline(f"no connection within {timeout:g} s")
+        if not self._link.online:
+            return self._link.why_offline(f"no connection within {timeout:g} s")
         return Unavailable(
             f"the service did not finish answering within {timeout:g} s",
             code="timeout",
@@ -436,22 +389,22 @@ class Device:
     def preview(self, **arguments: object) -> NoReturn:
         """Not in this version."""
         del arguments
-        _not_yet("preview")
+        not_yet("preview")
 
     def audit(self, **arguments: object) -> NoReturn:
         """Not in this version."""
         del arguments
-        _not_yet("audit")
+        not_yet("audit")
 
     def fetch(self, channel: str, seqs: Iterable[int]) -> NoReturn:
         """Not in this version."""
         del channel, seqs
-        _not_yet("fetch")
+        not_yet("fetch")
 
     def fetch_body(self, channel: str, seq: int) -> NoReturn:
         """Not in this version."""
         del channel, seq
-        _not_yet("fetch_body")
+        not_yet("fetch_body")
 
     def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
         """Records in the device's store, ascending by seq; no traffic.
@@ -536,47 +489,16 @@ class Device:
             case Arrived():
                 self._callbacks.arrived(event.records)
             case Receipted():
-                self._resolve(event.n, event.receipt)
+                self._waiting.receipted(event)
             case Refused():
-                self._reject(event)
+                if not self._waiting.refused(event):
+                    self._callbacks.trouble(event.error)
             case Renumbered():
-                self._move(event)
+                self._waiting.renumbered(event)
             case SyncEnded():
-                self._end_sync(event)
+                self._waiting.ended(event)
             case Trouble():
                 self._callbacks.trouble(event.error)
-
-    def _resolve(self, n: int, receipt: Receipt) -> None:
-        with self._lock:
-            future = self._sends.pop(n, None)
-        if future is not None and future.set_running_or_notify_cancel():
-            future.set_result(receipt)
-
-    def _reject(self, event: Refused) -> None:
-        with self._lock:
-            future = self._sends.pop(event.n, None)
-        if future is None:
-            self._callbacks.trouble(event.error)
-        elif future.set_running_or_notify_cancel():
-            future.set_exception(event.error)
-
-    def _move(self, event: Renumbered) -> None:
-        with self._lock:
-            future = self._sends.pop(event.old, None)
-            if future is not None:
-                self._sends[event.new] = future
-
-    def _end_sync(self, event: SyncEnded) -> None:
-        with self._lock:
-            future = self._syncs.get(event.job)
-        if future is None or future.done():
-            return
-        if event.error is not None:
-            future.set_exception(event.error)
-        elif event.report is not None:
-            future.set_result(event.report)
-        with self._link:
-            self._link.notify_all()
 
     def _local(self, command: Command[T]) -> T:
         """Run a command on the device's own thread and wait for it."""
@@ -592,44 +514,3 @@ def _open_store(store: str | Path, device: str) -> Store:
     if str(store) == ":memory:":
         return MemoryStore()
     return SqliteStore(store, device=device)
-
-
-def _offered(codec: str) -> tuple[int, ...]:
-    if codec == "auto":
-        return codecs.offered()
-    chosen = codecs.by_name(codec)
-    return () if chosen.id == CODEC_NONE else (chosen.id,)
-
-
-def _not_yet(what: str) -> NoReturn:
-    raise UsageError(
-        f"{what} is not in this version",
-        code="unsupported",
-        hint="CHANGELOG.md says what each version brings",
-    )
-
-
-def _check_later(**arguments: object) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            _not_yet(f"sync({name}=...)")
-
-
-def _checked_body(body: str | bytes) -> bytes:
-    raw = body.encode() if isinstance(body, str) else bytes(body)
-    if len(raw) > BODY_BYTES_MAX:
-        raise UsageError(f"a body of {len(raw)} bytes; at most {BODY_BYTES_MAX} go inline", code="limit")
-    return raw
-
-
-def _check_kind(kind: int) -> None:
-    if kind != KIND_MESSAGE and not KIND_APPLICATION_FIRST <= kind < KIND_STOP:
-        raise UsageError(f"kind {kind}: 0 is a message, {KIND_APPLICATION_FIRST} to 255 the application's")
-
-
-def _checked_content_type(content_type: str | None) -> str:
-    if content_type is None:
-        return ""
-    if len(content_type.encode()) > CONTENT_TYPE_BYTES_MAX or not content_type.isprintable():
-        raise UsageError(f"not a content type of up to {CONTENT_TYPE_BYTES_MAX} bytes: {content_type!r}")
-    return content_type

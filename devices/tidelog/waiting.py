@@ -1,0 +1,154 @@
+"""Who waits for what: futures of receipts and syncs, and the state of the link."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from tidelog.replica.steps import Receipt, Receipted, Refused, Renumbered, SyncEnded, SyncReport
+from tidelog.wire.errors import Denied, TidelogError, Unavailable
+
+
+class Waiting:
+    """Futures by message number and sync job; any thread may call.
+
+    Args:
+        settled: called after a sync's future is done.
+    """
+
+    def __init__(self, settled: Callable[[], None]) -> None:
+        """See the class."""
+        self._settled = settled
+        self._lock = threading.Lock()
+        self._sends: dict[int, Future[Receipt]] = {}
+        self._syncs: dict[int, Future[SyncReport]] = {}
+
+    def for_receipt(self, n: int, future: Future[Receipt]) -> None:
+        """Someone waits for the receipt of message ``n``."""
+        with self._lock:
+            self._sends[n] = future
+
+    def for_sync(self, job: int, future: Future[SyncReport]) -> None:
+        """Someone waits for the end of a sync."""
+        with self._lock:
+            self._syncs[job] = future
+
+    def forget_send(self, future: Future[Receipt]) -> None:
+        """The message was not written: nobody waits for it."""
+        with self._lock:
+            self._sends = {n: waiting for n, waiting in self._sends.items() if waiting is not future}
+
+    def forget_sync(self, job: int) -> None:
+        """Nobody waits for this sync any more."""
+        with self._lock:
+            self._syncs.pop(job, None)
+
+    def receipted(self, event: Receipted) -> None:
+        """A receipt arrived."""
+        future = self._take(event.n)
+        if future is not None and future.set_running_or_notify_cancel():
+            future.set_result(event.receipt)
+
+    def refused(self, event: Refused) -> bool:
+        """A message was refused for good; whether somebody was waiting and now knows."""
+        future = self._take(event.n)
+        if future is None:
+            return False
+        if future.set_running_or_notify_cancel():
+            future.set_exception(event.error)
+        return True
+
+    def renumbered(self, event: Renumbered) -> None:
+        """A message has another number from now on."""
+        with self._lock:
+            future = self._sends.pop(event.old, None)
+            if future is not None:
+                self._sends[event.new] = future
+
+    def ended(self, event: SyncEnded) -> None:
+        """A sync is over."""
+        with self._lock:
+            future = self._syncs.get(event.job)
+        if future is None or future.done():
+            return
+        if event.error is not None:
+            future.set_exception(event.error)
+        elif event.report is not None:
+            future.set_result(event.report)
+        self._settled()
+
+    def fail_all(self, error: TidelogError) -> None:
+        """The device is closed: nobody will hear any more."""
+        with self._lock:
+            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values()]
+            self._sends.clear()
+            self._syncs.clear()
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+
+    def _take(self, n: int) -> Future[Receipt] | None:
+        with self._lock:
+            return self._sends.pop(n, None)
+
+
+class LinkState:
+    """Whether there is a connection, and why not; any thread may wait for it."""
+
+    def __init__(self) -> None:
+        """Not yet tried."""
+        self._changed = threading.Condition()
+        self._reason: TidelogError | None = None
+        self.online = False
+
+    def change(self, online: bool, reason: TidelogError | None) -> None:  # noqa: FBT001 - a callback
+        """The link came up, or went down for a reason."""
+        with self._changed:
+            self.online = online
+            if not online:
+                self._reason = reason
+            self._changed.notify_all()
+
+    def stir(self) -> None:
+        """Have those who wait look at their conditions again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_online(self, timeout: float) -> bool:
+        """Wait for a connection, through refusals too; whether there is one (``timeout`` in seconds)."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.online, timeout)
+
+    def wait_settled(self, timeout: float, *, otherwise: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for a connection, a refusal of the credentials, or something else.
+
+        Args:
+            timeout: seconds.
+            otherwise: ends the waiting too; looked at after each change and `stir`.
+
+        Returns:
+            whether the credentials are refused.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.online or self.denied or otherwise(), timeout)
+            return self.denied
+
+    @property
+    def denied(self) -> bool:
+        """Whether there is no connection because the credentials were refused."""
+        return not self.online and isinstance(self._reason, Denied)
+
+    def why_offline(self, otherwise: str) -> TidelogError:
+        """The error for whoever needed the link.
+
+        Args:
+            otherwise: what to say where the credentials are not the reason.
+        """
+        reason = self._reason
+        if isinstance(reason, Denied):
+            return reason
+        if reason is None:
+            return Unavailable(otherwise, code="offline", hint="is the broker's address right?")
+        return Unavailable(f"{otherwise}: {reason}", code="offline", hint=reason.hint)

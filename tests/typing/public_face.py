@@ -1,0 +1,35 @@
+"""What the public face promises to type checkers; read by mypy only (`make types`)."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import assert_type
+
+from tidelog import Channel, Device, OutboxEntry, Receipt, Record, SyncReport, TidelogError
+
+
+def uses_every_name(path: Path) -> None:
+    """Each call with its result's type."""
+    with Device("mqtt://127.0.0.1:1883", device="a1phone", secret="s", store=path, live=False) as phone:
+        phone.connect(timeout=1)
+        assert_type(phone, Device)
+        assert_type(phone.connected, bool)
+        assert_type(phone.wait_online(timeout=1.5), bool)
+        assert_type(phone.send("room1", b"bytes", kind=16, content_type="image/png"), Future[Receipt])
+        assert_type(phone.sync(channels=["room1"], order="oldest", wanted=True, timeout=2), SyncReport)
+        assert_type(phone.records("room1"), Iterator[Record])
+        assert_type(phone.have("room1"), list[tuple[int, int]])
+        assert_type(phone.channels(), list[Channel])
+        assert_type(phone.outbox(), list[OutboxEntry])
+        assert_type(phone.on_record(lambda record: print(record.text)), Callable[[], None])
+        phone.drop("room1", [(1, 5)])
+
+
+def wrong_uses_are_found(phone: Device, error: TidelogError) -> None:
+    """Each ignored error must be one: mypy warns of needless ignores."""
+    assert_type(error.code, str)
+    assert_type(error.hint, str)
+    phone.send("room1", 5)  # type: ignore[arg-type]
+    phone.sync(order="sideways")  # type: ignore[arg-type]
+    phone.sync(["room1"])  # type: ignore[misc]
+    Device("mqtt://x", device="d", secret="s")  # type: ignore[call-arg]

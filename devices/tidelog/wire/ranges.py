@@ -6,15 +6,23 @@ number of runs, never by the numbers in them.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import itemgetter
 from typing import Final, Self
 
 from tidelog.wire.limits import SEQ_STOP
 
 Run = tuple[int, int]
 """A half-open range ``(start, stop)``."""
+
+_SPLICED_MAX: Final = 4
+"""So few runs are put into a large set one by one: searching and copying beats going through all of it."""
+
+
+_START: Final = itemgetter(0)
+_STOP: Final = itemgetter(1)
 
 
 class RangeSet:
@@ -89,6 +97,8 @@ class RangeSet:
             return self if self.runs else other
         if len(other.runs) == 1 and other.runs[0][0] >= self.runs[-1][0]:
             return self._extended(other.runs[0])
+        if len(other.runs) <= _SPLICED_MAX:
+            return RangeSet.of_sorted(_spliced(self.runs, other.runs))
         return RangeSet.of_sorted(_coalesce(sorted(chain(self.runs, other.runs))))
 
     def __and__(self, other: RangeSet) -> RangeSet:
@@ -150,6 +160,17 @@ def _coalesce(ordered: Iterable[Run]) -> list[Run]:
                 out[-1] = (out[-1][0], stop)
         else:
             out.append((start, stop))
+    return out
+
+
+def _spliced(runs: Iterable[Run], others: Iterable[Run]) -> list[Run]:
+    """The union with a few runs; only neighbours that they touch are looked at."""
+    out = list(runs)
+    for start, stop in others:
+        first = bisect_left(out, start, key=_STOP)
+        last = bisect_right(out, stop, lo=first, key=_START)
+        touched = [(start, stop), *out[first:last]]
+        out[first:last] = [(min(map(_START, touched)), max(map(_STOP, touched)))]
     return out
 
 

@@ -197,4 +197,5 @@ def _is_news(inbound: Inbound) -> bool:
 
     Retained statuses are what presence is made of.
     """
-    return not inbound.retain or inbound.topic.endswith("/status")
+    # By its levels, not its end: a channel may be called `status`, and Mosquitto retains on every topic.
+    return not inbound.retain or inbound.topic.split("/")[2:] == ["status"]

@@ -143,3 +143,15 @@ def test_stopping_serves_what_was_received(bench: Bench, engine: Stubborn) -> No
     bench.worker.stop()
     assert engine.tally["stored"] == 30
     assert len(bench.outlet.acknowledged) == 30
+
+
+def test_a_retained_message_is_not_stored_again_even_in_a_channel_called_status(
+    bench: Bench, engine: Stubborn, database: Database
+) -> None:
+    Registry(database).add_channel("room1/status", ["alice"])
+    topic = "tl1/aphone/msg/room1/status"
+    bench.worker.receive(Inbound(topic, b"as stored", 1, retain=False, token=Token(1)))
+    bench.worker.receive(Inbound(topic, b"as stored", 1, retain=True, token=Token(2)))
+    bench.worker.start(bench.outlet)
+    eventually(lambda: len(bench.outlet.acknowledged) == 2)
+    assert engine.tally["stored"] == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from tidelog.wire.errors import TidelogError, Unavailable
 from tidelog.wire.topics import reply_topic
@@ -17,6 +18,13 @@ from tidelog_service.mqtt.ports import Inbound, Token
 _IDLE_SECONDS = 3600.0
 _RETRY_SECONDS_FIRST = 0.1
 _RETRY_SECONDS_MAX = 5.0
+_SYNC: Final = ("sync",)
+
+REQUESTS_WAITING_MAX: Final = 64
+"""Requests of one device that may wait; what comes beyond them is dropped, and the device asks again."""
+
+UNSURE_WAITING_MAX: Final = 4_096
+"""The same for its messages at QoS 0. Those at QoS 1 are bounded by the link, which lets the broker wait."""
 
 
 class Outlet(Protocol):
@@ -45,6 +53,7 @@ class Worker:
     Attributes:
         healthy: whether packets are served.
         crashed: the thread ended by a fault of its own.
+        dropped: packets at QoS 0 that were not served, as their device had too many waiting.
     """
 
     def __init__(
@@ -66,8 +75,11 @@ class Worker:
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidelog-worker", daemon=True)
+        self._waiting: Counter[tuple[str, ...]] = Counter()
+        self._waiting_lock = threading.Lock()
         self.healthy = True
         self.crashed = False
+        self.dropped = 0
 
     def start(self, outlet: Outlet) -> None:
         """Start the thread.
@@ -86,7 +98,18 @@ class Worker:
             self._thread.join()
 
     def receive(self, inbound: Inbound) -> None:
-        """Take a packet; for the link's thread, never blocks."""
+        """Take a packet; for the link's thread, never blocks.
+
+        One at QoS 0 is dropped where its device has too many waiting: a flood would take the memory, and
+        everybody else would wait behind it.
+        """
+        if inbound.qos == 0:
+            line = _line(inbound)
+            with self._waiting_lock:
+                if self._waiting[line] >= (REQUESTS_WAITING_MAX if line[2:] == _SYNC else UNSURE_WAITING_MAX):
+                    self.dropped += 1
+                    return
+                self._waiting[line] += 1
         self._inbox.put(inbound)
 
     def _run(self) -> None:
@@ -118,7 +141,17 @@ class Worker:
                     batch.append(more)
         except queue.Empty:
             pass
+        self._no_longer_wait(batch)
         return batch
+
+    def _no_longer_wait(self, batch: Sequence[Inbound]) -> None:
+        with self._waiting_lock:
+            for inbound in batch:
+                if inbound.qos == 0:
+                    line = _line(inbound)
+                    self._waiting[line] -= 1
+                    if not self._waiting[line]:
+                        del self._waiting[line]
 
     def _patience(self) -> float:
         due_ms = self._engine.due_ms
@@ -190,6 +223,11 @@ class Worker:
             self._trouble(error)
             return
         self._publish(replies)
+
+
+def _line(inbound: Inbound) -> tuple[str, ...]:
+    """Device and verb: what is bounded together, whatever channel the topic names."""
+    return tuple(inbound.topic.split("/", 3)[:3])
 
 
 def _is_news(inbound: Inbound) -> bool:

@@ -17,7 +17,7 @@ from tidelog_service.mqtt.ports import Inbound, Token
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
-from tidelog_service.worker import Worker
+from tidelog_service.worker import REQUESTS_WAITING_MAX, Worker
 
 
 @dataclass
@@ -155,3 +155,19 @@ def test_a_retained_message_is_not_stored_again_even_in_a_channel_called_status(
     bench.worker.start(bench.outlet)
     eventually(lambda: len(bench.outlet.acknowledged) == 2)
     assert engine.tally["stored"] == 1
+
+
+def test_a_device_that_floods_has_a_few_requests_waiting_and_the_others_are_served(
+    bench: Bench, engine: Stubborn, database: Database
+) -> None:
+    Registry(database).add_device("alice", "atablet")
+    for device, count in (("aphone", 10 * REQUESTS_WAITING_MAX), ("atablet", 3)):
+        for _ in range(count):
+            topic = f"tl1/{device}/sync"
+            bench.worker.receive(Inbound(topic, b'{"type":"sync"}', 0, retain=False, token=Token(0)))
+    bench.put(1, b"message")
+    bench.worker.start(bench.outlet)
+    eventually(lambda: engine.tally["answered"] == REQUESTS_WAITING_MAX + 3 and bench.outlet.acknowledged)
+    assert bench.worker.dropped == 9 * REQUESTS_WAITING_MAX
+    bench.worker.receive(Inbound("tl1/aphone/sync", b'{"type":"sync"}', 0, retain=False, token=Token(0)))
+    eventually(lambda: engine.tally["answered"] == REQUESTS_WAITING_MAX + 4)

@@ -18,6 +18,8 @@ from tidelog_service.mqtt.ports import Inbound, Token
 _IDLE_SECONDS = 3600.0
 _RETRY_SECONDS_FIRST = 0.1
 _RETRY_SECONDS_MAX = 5.0
+_PUSH_SECONDS_MAX = 10.0
+"""Pushes that are due later than the longest `coalesce_ms` wait for a clock that has stepped back."""
 _SYNC: Final = ("sync",)
 
 REQUESTS_WAITING_MAX: Final = 64
@@ -155,7 +157,9 @@ class Worker:
 
     def _patience(self) -> float:
         due_ms = self._engine.due_ms
-        return _IDLE_SECONDS if due_ms is None else max(0.0, (due_ms - self._clock_ms()) / 1000)
+        if due_ms is None:
+            return _IDLE_SECONDS
+        return min(_PUSH_SECONDS_MAX, max(0.0, (due_ms - self._clock_ms()) / 1000))
 
     def _serve(self, batch: Sequence[Inbound]) -> None:
         packets = [Packet(inbound.topic, inbound.payload) for inbound in batch if _is_news(inbound)]
@@ -215,7 +219,10 @@ class Worker:
 
     def _flush(self, *, now: bool) -> None:
         due_ms = self._engine.due_ms
-        if due_ms is None or (due_ms > self._clock_ms() and not now):
+        if due_ms is None:
+            return
+        wait_s = (due_ms - self._clock_ms()) / 1000
+        if 0 < wait_s <= _PUSH_SECONDS_MAX and not now:
             return
         try:
             replies = self._engine.flush(self._clock_ms())

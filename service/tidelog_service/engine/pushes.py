@@ -48,8 +48,10 @@ class Pushes:
         """Take records that are on disk."""
         for record in stored:
             self._waiting.setdefault(record.log.id, _Waiting()).records.append(record)
-        if stored and self._due_ms is None:
-            self._due_ms = now_ms + self._coalesce_ms
+        if stored:
+            latest_ms = now_ms + self._coalesce_ms
+            # Never later than that: where the clock has stepped back, an hour maybe, nobody waits for it.
+            self._due_ms = latest_ms if self._due_ms is None else min(self._due_ms, latest_ms)
 
     def flush(self, *, store: Store, attendance: Attendance, now_ms: int) -> Iterator[Reply]:
         """Everything that waits, to every device that may read it as memberships stand now.

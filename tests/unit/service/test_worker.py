@@ -171,3 +171,14 @@ def test_a_device_that_floods_has_a_few_requests_waiting_and_the_others_are_serv
     assert bench.worker.dropped == 9 * REQUESTS_WAITING_MAX
     bench.worker.receive(Inbound("tl1/aphone/sync", b'{"type":"sync"}', 0, retain=False, token=Token(0)))
     eventually(lambda: engine.tally["answered"] == REQUESTS_WAITING_MAX + 4)
+
+
+def test_pushes_go_out_even_where_the_clock_has_stepped_back_by_an_hour(engine: Stubborn) -> None:
+    engine.handle([Packet("tl1/aphone/sync", b'{"type":"sync","live":true}')], 3_600_000)
+    engine.handle([Packet("tl1/aphone/put/1/room1", b"before the step")], 3_600_000)
+    outlet = Outlet()
+    worker = Worker(engine, batch_messages=10, trouble=lambda _: None, clock_ms=lambda: 0)
+    worker.start(outlet)
+    worker.receive(Inbound("tl1/aphone/sync", b'{"type":"sync"}', 0, retain=False, token=Token(0)))
+    eventually(lambda: engine.due_ms is None)
+    worker.stop()

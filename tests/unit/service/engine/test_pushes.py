@@ -51,6 +51,12 @@ def seqs(reply: Reply) -> list[int]:
     return [record.seq for record in frame.part.records]
 
 
+def test_a_clock_that_steps_back_does_not_hold_up_the_pushes(pushes: Pushes, store: Shelf) -> None:
+    pushes.collect([stored(store.logs["room"], 1)], 3_600_100)
+    pushes.collect([stored(store.logs["room"], 2)], 100)
+    assert pushes.due_ms == 130
+
+
 def test_the_first_record_waits_for_others(pushes: Pushes, store: Shelf) -> None:
     assert pushes.due_ms is None
     pushes.collect([], 90)

@@ -103,8 +103,11 @@ class Worker:
         """Take a packet; for the link's thread, never blocks.
 
         One at QoS 0 is dropped where its device has too many waiting: a flood would take the memory, and
-        everybody else would wait behind it.
+        everybody else would wait behind it. Once the worker stops, nothing more is taken: what is not
+        acknowledged comes again, and a device that never pauses cannot hold up the end.
         """
+        if self._stopping.is_set():
+            return
         if inbound.qos == 0:
             line = _line(inbound)
             with self._waiting_lock:

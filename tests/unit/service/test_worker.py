@@ -182,3 +182,20 @@ def test_pushes_go_out_even_where_the_clock_has_stepped_back_by_an_hour(engine: 
     worker.receive(Inbound("tl1/aphone/sync", b'{"type":"sync"}', 0, retain=False, token=Token(0)))
     eventually(lambda: engine.due_ms is None)
     worker.stop()
+
+
+def test_packets_that_never_pause_do_not_hold_up_the_end(bench: Bench, engine: Stubborn) -> None:
+    handle, numbers = engine.handle, iter(range(2, 10**9))
+
+    def handle_and_feed(packets: Sequence[Packet], now_ms: int) -> tuple[Reply, ...]:
+        bench.put(next(numbers), b"message")
+        return handle(packets, now_ms)
+
+    engine.handle = handle_and_feed  # type: ignore[method-assign]  # a device that sends on and on
+    bench.put(1, b"message")
+    bench.worker.start(bench.outlet)
+    eventually(lambda: engine.tally["stored"] > 3)
+    stopper = threading.Thread(target=bench.worker.stop, daemon=True)
+    stopper.start()
+    stopper.join(10)
+    assert not stopper.is_alive()

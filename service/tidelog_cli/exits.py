@@ -47,7 +47,9 @@ _BRANCHES: Final[tuple[tuple[type[TidelogError], ExitCode], ...]] = (
 
 _BY_CODE: Final[dict[str, ExitCode]] = {
     "in_use": ExitCode.UNAVAILABLE,
-    **dict.fromkeys(("no_data", "data_folder", "no_folder", "import_line", "import_file"), ExitCode.DATA),
+    **dict.fromkeys(
+        ("no_data", "data_gone", "data_folder", "no_folder", "import_line", "import_file"), ExitCode.DATA
+    ),
     **dict.fromkeys(("store_full", "store_damaged", "store_failed", "store_unreadable"), ExitCode.DATA),
     **dict.fromkeys(("store_foreign", "store_newer", "store_older", "store_device"), ExitCode.DATA),
     **dict.fromkeys(("store_path", "store_missing", "store_read_only"), ExitCode.DATA),

@@ -60,6 +60,7 @@ class Service:
         self._settled = threading.Event()
         self._ended = threading.Event()
         self._link_error: TidelogError | None = None
+        self._fault: Exception | None = None
         self._worker: Worker | None = None
         self.engine: Engine | None = None
         self.link: Link | None = None
@@ -174,6 +175,8 @@ class Service:
             registry,
             revoked=self._revoked if embedded is None else embedded.disconnect,
             changed=[files.keep] if files is not None else [],
+            identity=folder.identity,
+            gone=self._end,
             trouble=self._trouble,
         )
         watcher.start()
@@ -196,9 +199,9 @@ class Service:
         return self._ended.wait(timeout)
 
     @property
-    def crashed(self) -> bool:
-        """Whether it ended by a fault of its own."""
-        return self._worker is not None and self._worker.crashed
+    def fault(self) -> Exception | None:
+        """What ended it, where that was not `stop`."""
+        return self._fault or (self._worker.fault if self._worker is not None else None)
 
     # Told by the threads
 
@@ -219,6 +222,12 @@ class Service:
             self._log.error(str(error), code=error.code, hint=error.hint)
         else:
             self._log.error("a fault of the service's own", exc_info=error)
+
+    def _end(self, error: TidelogError) -> None:
+        """Going on would do harm: whoever waits in `wait` is to stop the service."""
+        self._trouble(error)
+        self._fault = error
+        self._ended.set()
 
     def _revoked(self, device: str) -> None:
         """A broker that cuts a client for a changed password does not publish its will."""

@@ -1,10 +1,11 @@
-"""Notices within a second that devices were added or revoked by another process, and acts on it."""
+"""Notices within a second what others do to the registry and to the database's file, and acts on it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 
+from tidelog.wire.errors import TidelogError, Unavailable
 from tidelog_service.store.registry import Registry
 
 POLL_SECONDS = 0.25
@@ -18,6 +19,9 @@ class Watcher:
         registry: on a connection that other threads do not use meanwhile.
         revoked: called with a device that may do nothing any more; on the watcher's thread, once for each.
         changed: called after each change of devices, e.g. to write a broker's password file.
+        identity: of the database's file; another one than at the start means that it was deleted or replaced
+            under the service, which goes on writing into a file that nobody will see again.
+        gone: called then, once; the watcher ends.
         trouble: told where the store does not answer; it is looked at again.
     """
 
@@ -27,12 +31,17 @@ class Watcher:
         *,
         revoked: Callable[[str], None],
         changed: Sequence[Callable[[], object]] = (),
+        identity: Callable[[], object],
+        gone: Callable[[TidelogError], None],
         trouble: Callable[[Exception], None],
     ) -> None:
         """See the class."""
         self._registry = registry
         self._revoked = revoked
         self._changed = changed
+        self._identity = identity
+        self._gone = gone
+        self._first_identity = identity()
         self._trouble = trouble
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidelog-watcher", daemon=True)
@@ -57,6 +66,16 @@ class Watcher:
                 self._trouble(error)
 
     def _look(self) -> None:
+        if self._identity() != self._first_identity:
+            self._stopping.set()
+            self._gone(
+                Unavailable(
+                    "the database was deleted or replaced under the service",
+                    code="data_gone",
+                    hint="bring its files back and start again; what had a receipt since then is lost",
+                )
+            )
+            return
         generation = self._registry.generation()
         if generation == self._generation:
             return

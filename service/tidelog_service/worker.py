@@ -54,7 +54,7 @@ class Worker:
 
     Attributes:
         healthy: whether packets are served.
-        crashed: the thread ended by a fault of its own.
+        fault: what ended the thread, where that was not `stop`.
         dropped: packets at QoS 0 that were not served, as their device had too many waiting.
     """
 
@@ -80,7 +80,7 @@ class Worker:
         self._waiting: Counter[tuple[str, ...]] = Counter()
         self._waiting_lock = threading.Lock()
         self.healthy = True
-        self.crashed = False
+        self.fault: Exception | None = None
         self.dropped = 0
 
     def start(self, outlet: Outlet) -> None:
@@ -121,7 +121,7 @@ class Worker:
         try:
             self._work()
         except Exception as error:  # noqa: BLE001 - the thread's last words; whoever runs it ends too
-            self.healthy, self.crashed = False, True
+            self.healthy, self.fault = False, error
             self._trouble(error)
         finally:
             self._ended()

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from tidelog.wire.errors import TidelogError
 from tidelog_cli import demo, options
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.terminal import print_json, print_line
@@ -65,7 +66,9 @@ def serve(
             service.start()
             _announce(settings, service.url, with_demo=demo_users, as_json=as_json)
             service.wait()
-            if service.crashed:
+            if isinstance(service.fault, TidelogError):
+                raise service.fault
+            if service.fault is not None:
                 raise typer.Exit(ExitCode.UNEXPECTED)
         finally:
             service.stop()

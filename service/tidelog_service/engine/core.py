@@ -17,6 +17,9 @@ from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
 
+_REQUEST_BYTES = 256
+"""A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
+
 
 class Engine:
     """Serves packets in batches. One thread owns it.
@@ -108,7 +111,7 @@ class Engine:
         request, device = question.frame, question.terminal.device
         if not isinstance(request, SyncRequest):
             raise TypeError(f"not a request: {request!r}")
-        if not self._rates.admit(device, now_ms):
+        if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
         try:
             return self._answer(question, request, now_ms)

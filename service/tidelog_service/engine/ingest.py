@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
+from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE, Message, Receipt, Receipts, Rejection
-from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
+from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Store, Taken, Terminal
@@ -103,12 +103,6 @@ def ingest(drafts: Sequence[Draft], store: Store, now_ms: int) -> Ingested:
     return batch.result()
 
 
-def digest(message: Message) -> bytes:
-    """8 bytes over what the device wrote, to tell a repetition from a number used twice."""
-    head = f"{message.kind} {message.sent} {message.content_type} {message.channel}\0"
-    return blake2b(head.encode() + message.body, digest_size=8).digest()
-
-
 @dataclass(slots=True, kw_only=True)
 class _Batch:
     """The state of one batch while its transaction is open."""
@@ -169,7 +163,8 @@ class _Batch:
     def _reject(self, key: OutboxKey, draft: Draft, code: Code) -> None:
         """Refuse a message; where that is for good its number is spent: no hole stays below later ones."""
         n = draft.message.n
-        self.rejections[_line(key, draft)].append(Rejection(n=n, code=code))
+        rejection = Rejection(n=n, code=code, digest=answer_digest(draft.message))
+        self.rejections[_line(key, draft)].append(rejection)
         if n and code not in (Code.WINDOW, Code.BUSY):
             self._spend(key, n)
 
@@ -198,14 +193,14 @@ class _Batch:
     def _repeat(self, key: OutboxKey, draft: Draft, log: Log | None) -> None:
         """A number stored before: the same message gets its receipt again, another one a conflict."""
         known = self.known[key, draft.message.n]
-        if known.digest != digest(draft.message):
+        if known.digest != message_digest(draft.message):
             self._reject(key, draft, Code.CONFLICT)
         elif log is None or log.id != known.channel_id:
             # The user has left the channel since: its epoch is no longer theirs to know.
             self._reject(key, draft, Code.NO_CHANNEL)
         else:
             self.duplicates += 1
-            self._receipt(key, draft, log, known.seq, known.time)
+            self._receipt(key, draft, log, known)
 
     def _store(self, key: OutboxKey, draft: Draft, log: Log) -> None:
         message = draft.message
@@ -217,15 +212,22 @@ class _Batch:
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
         )
         self.stored.append(Stored(log, row, draft.terminal.user, draft.terminal.device))
+        taken = Taken(message.n, log.id, seq, time, message_digest(message) if message.n else b"")
         if message.n:
-            taken = Taken(message.n, log.id, seq, time, digest(message))
             self.taken.append((key, taken))
             self.known[key, message.n] = taken
             self._spend(key, message.n)
-        self._receipt(key, draft, log, seq, time)
+        self._receipt(key, draft, log, taken)
 
-    def _receipt(self, key: OutboxKey, draft: Draft, log: Log, seq: int, time: int) -> None:
-        receipt = Receipt(n=draft.message.n, channel=log.name, epoch=log.epoch, seq=seq, time=time)
+    def _receipt(self, key: OutboxKey, draft: Draft, log: Log, taken: Taken) -> None:
+        receipt = Receipt(
+            n=taken.n,
+            channel=log.name,
+            epoch=log.epoch,
+            seq=taken.seq,
+            time=taken.time,
+            digest=taken.digest[:ANSWER_DIGEST_BYTES],
+        )
         self.receipts[_line(key, draft)].append(receipt)
 
     def write(self) -> None:
@@ -272,8 +274,10 @@ def _line(key: OutboxKey, draft: Draft) -> _Line:
 
 
 def _told(items: Iterable[_Told], *, numbered: bool) -> tuple[_Told, ...]:
-    """In the order of their numbers, and a number that came twice in the batch once."""
+    """In the order of their numbers, and what came twice in the batch once.
+
+    Two messages with the same number may both be refused: each is told apart by its digest.
+    """
     if not numbered:
         return tuple(items)
-    by_number = {item.n: item for item in items}
-    return tuple(by_number[n] for n in sorted(by_number))
+    return tuple(sorted(dict.fromkeys(items), key=lambda item: item.n))

@@ -83,7 +83,7 @@ class OutboxKey(NamedTuple):
 class Taken(NamedTuple):
     """What the service remembers of a message that it took.
 
-    ``digest`` is 8 bytes over what the device wrote; see `tidelog_service.engine.ingest`.
+    ``digest`` is `tidelog.wire.digest.message_digest`: 8 bytes over what the device wrote.
     """
 
     n: int

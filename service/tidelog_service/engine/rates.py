@@ -1,4 +1,4 @@
-"""How often a device may ask: a token bucket each."""
+"""How often and how much a device may ask: a token bucket each."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ class Rates:
         self._buckets: dict[str, tuple[float, int]] = {}
         self._swept_ms = 0
 
-    def admit(self, device: str, now_ms: int) -> bool:
-        """Take a token, if there is one.
+    def admit(self, device: str, now_ms: int, *, cost: int = 1) -> bool:
+        """Take tokens, if there are enough.
 
         Args:
             device: whose bucket.
             now_ms: Unix milliseconds; a clock that steps back refills nothing.
+            cost: how many; at most a full bucket, which admits anything.
         """
+        cost = min(cost, self._burst)
         self._sweep(now_ms)
         tokens, then_ms = self._buckets.get(device, (float(self._burst), now_ms))
         tokens = min(self._burst, tokens + max(0, now_ms - then_ms) * self._per_second / 1000)
-        admitted = tokens >= 1
+        admitted = tokens >= cost
         # A refusal costs nothing, so that a device that asks too often is served at the rate it may have.
-        self._buckets[device] = (tokens - 1 if admitted else tokens, now_ms)
+        self._buckets[device] = (tokens - cost if admitted else tokens, now_ms)
         return admitted
 
     def _sweep(self, now_ms: int) -> None:

@@ -26,11 +26,13 @@ class Question:
         terminal: who asks.
         frame: what is asked; a `Presence` for the status topic.
         encoding: how to answer.
+        size: bytes of the payload: what it says is work.
     """
 
     terminal: Terminal
     frame: Messages | SyncRequest | Presence
     encoding: Encoding
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def screen(packet: Packet, store: Store) -> Question | Refusal:
         frame = _frame(packet.payload, address)
     except ProtocolError as error:
         return _refusal(error, device=terminal.device, encoding=encoding)
-    return Question(terminal=terminal, frame=frame, encoding=encoding)
+    return Question(terminal=terminal, frame=frame, encoding=encoding, size=len(packet.payload))
 
 
 def _bad_topic(packet: Packet, error: ProtocolError, store: Store) -> Refusal:

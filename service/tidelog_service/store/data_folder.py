@@ -46,6 +46,14 @@ class DataFolder:
         """The database's file; it may not be there yet."""
         return self.path / "tidelog.db"
 
+    def identity(self) -> tuple[int, int] | None:
+        """Which file the database is; ``None`` where there is none. It is not opened for that."""
+        try:
+            found = self.database.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     @contextmanager
     def lock(self, holder: str) -> Iterator[None]:
         """Be the only one that serves or imports; the lock ends with the block or with the process.

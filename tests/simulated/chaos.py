@@ -19,9 +19,6 @@ from tidelog.wire.ranges import RangeSet
 if TYPE_CHECKING:
     from simulated.world import World
 
-_RESTORE_S = 40.0
-"""How long a device is off while it is set back to a backup."""
-
 
 class Chaos:
     """Makes a world stormy.
@@ -34,7 +31,6 @@ class Chaos:
         self.world = world
         self.rng = world.rng
         self._backups: dict[str, Store] = {}
-        self._off_until: dict[LoopbackTransport, float] = {}
 
     def begin(self) -> None:
         """Let everybody act, each in their own rhythm, until the storm is over."""
@@ -71,13 +67,9 @@ class Chaos:
 
     def _up_and_down(self, link: LoopbackTransport) -> None:
         if self.rng.random() < 0.7:
-            self._bring_up(link)
+            link.restore()
         else:
             link.cut()
-
-    def _bring_up(self, link: LoopbackTransport) -> None:
-        if self.world.timeline.now >= self._off_until.get(link, 0.0):
-            link.restore()
 
     def _act(self, terminal: Terminal) -> None:
         acts = {
@@ -88,6 +80,7 @@ class Chaos:
             self._cut_power: 8,
             self._back_up: 4,
             self._restore: 2,
+            self._relapse: 4,
             self._wipe: 1,
             self._resubmit: 2,
         }
@@ -151,7 +144,7 @@ class Chaos:
 
     def _reconnect(self, terminal: Terminal) -> None:
         terminal.link.cut()
-        self._bring_up(terminal.link)
+        terminal.link.restore()
 
     def _cut_power(self, terminal: Terminal) -> None:
         if self.rng.random() < 0.3:
@@ -163,11 +156,7 @@ class Chaos:
         self._backups[terminal.device] = copy(terminal.store)
 
     def _restore(self, terminal: Terminal) -> None:
-        """Set a device back to its backup; what it sent before has arrived or is lost when it comes up.
-
-        Receipts name a message by its number only: one for the old bearer of a number that comes while the
-        new one is on its way would be taken for its own.
-        """
+        """Set a device back to its backup; it is up again at once, with what it sent before under way."""
         backup = self._backups.get(terminal.device)
         if backup is None:
             return
@@ -177,7 +166,19 @@ class Chaos:
             written = self.world.ledger.messages[body]
             written.may_be_twice |= any(number > n for number in written.numbers)
         terminal.boot(copy(backup))
-        self._off_until[terminal.link] = self.world.timeline.now + _RESTORE_S
+        terminal.link.restore()
+
+    def _relapse(self, terminal: Terminal) -> None:
+        """Set a device back to a moment ago: its numbers come again while the first ones are under way."""
+        self._back_up(terminal)
+        self._write(terminal)
+
+        def relapse() -> None:
+            if self.world.stormy:
+                self._restore(terminal)
+                self._write(terminal)
+
+        self.world.timeline.after(self.rng.uniform(0.0, 5.0), relapse)
 
     def _wipe(self, terminal: Terminal) -> None:
         self._forget_unsent(terminal, {})

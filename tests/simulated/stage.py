@@ -59,7 +59,8 @@ class Stage:
         self._make_store = make_store
         self._stores: dict[str, list[Store]] = {}
         self._losses: deque[tuple[str, str]] = deque()
-        self._held: list[Delivery] | None = None
+        self._holding = ""
+        self._held: list[Delivery] = []
         self._lines: list[str] = []
         self._broker = LoopbackBroker(self._carry)
         self._database = open_database(":memory:")
@@ -152,13 +153,13 @@ class Stage:
         """``lose DEVICE|service FRAME``: the next such packet on its way there."""
         self._losses.append((to, what))
 
-    def _do_hold(self) -> None:
-        """``hold``: packets to devices wait from now on."""
-        self._held = []
+    def _do_hold(self, to: str = "devices") -> None:
+        """``hold [devices|service]``: packets to these wait from now on, in the broker."""
+        self._holding = to
 
     def _do_release(self, order: str = "") -> None:
         """``release [reversed]``: let them go, the last one first if asked."""
-        held, self._held = self._held or [], None
+        held, self._held, self._holding = self._held, [], ""
         for delivery in reversed(held) if order else held:
             self._carry(delivery)
 
@@ -265,7 +266,7 @@ class Stage:
         """Trace a packet on the hop that ends at a device or at the service, and let it arrive."""
         to_service = delivery.client == SERVICE and not delivery.up
         to_device = delivery.client != SERVICE and not delivery.up
-        if to_device and self._held is not None:
+        if (to_device and self._holding == "devices") or (to_service and self._holding == "service"):
             self._held.append(delivery)
             return
         if to_service or to_device:

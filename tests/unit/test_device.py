@@ -12,6 +12,7 @@ from stacks import eventually
 from tidelog import Denied, Device, Receipt, Unavailable, UsageError
 from tidelog.replica.ports import Changes, Listener
 from tidelog.wire import payload
+from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.frames import Messages, Receipts, SyncRequest
 from tidelog.wire.frames import Receipt as WireReceipt
@@ -57,7 +58,14 @@ class Wire:
     def receipt(self, batch: Messages) -> None:
         assert self.listener is not None
         receipts = tuple(
-            WireReceipt(n=message.n, channel=message.channel, epoch=7, seq=message.n, time=1000)
+            WireReceipt(
+                n=message.n,
+                channel=message.channel,
+                epoch=7,
+                seq=message.n,
+                time=1000,
+                digest=answer_digest(message),
+            )
             for message in batch.messages
         )
         frame = Receipts(outbox=batch.outbox, highest=receipts[-1].n, author="alice", receipts=receipts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from tidelog.replica.holdings import Holdings
-from tidelog.replica.outbox import Outbox
+from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests
@@ -284,18 +284,23 @@ class Machine:
         if frame.outbox != self.outbox.id:
             self.strays += 1
             return
-        # A number in conflict and with a receipt had been used before: the receipt is not for our message.
         for rejection in frame.rejections:
             self._reject(rejection, frame.highest, now, effects)
         for receipt in frame.receipts:
-            self._settle(receipt, frame.author, now, effects)
+            entry = self.outbox.entries.get(receipt.n)
+            # Without a digest nothing is known of whose it is: the message is sent again.
+            if entry is None or entry.rejected or not receipt.digest:
+                continue
+            if speaks_of(receipt, entry) and receipt.channel == entry.channel:
+                self._settle(entry, receipt, frame.author, now, effects)
+            else:
+                # The number is another message's for good; that one's record comes by a sync.
+                self._renumber(receipt.n, above=frame.highest, effects=effects)
 
-    def _settle(self, receipt: WireReceipt, author: str, now: float, effects: _Effects) -> None:
+    def _settle(
+        self, entry: OutboxEntry, receipt: WireReceipt, author: str, now: float, effects: _Effects
+    ) -> None:
         """A message is stored: it leaves the outbox and becomes a record, in one transaction."""
-        entry = self.outbox.entries.get(receipt.n)
-        # After a restore the number may have belonged to another message, whose receipt comes late.
-        if entry is None or entry.rejected or entry.channel != receipt.channel:
-            return
         self.outbox.remove(receipt.n)
         effects.settled.append(receipt.n)
         told = Receipt(channel=receipt.channel, seq=receipt.seq, time=receipt.time)
@@ -330,7 +335,8 @@ class Machine:
 
     def _reject(self, rejection: Rejection, highest: int, now: float, effects: _Effects) -> None:
         entry = self.outbox.entries.get(rejection.n)
-        if entry is None or entry.rejected:
+        # Not even a conflict of another message is one of ours, which may be stored under this number.
+        if entry is None or entry.rejected or not speaks_of(rejection, entry):
             return
         if rejection.code is Code.CONFLICT:
             self._renumber(rejection.n, above=highest, effects=effects)

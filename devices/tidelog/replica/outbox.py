@@ -9,7 +9,8 @@ from itertools import islice
 from tidelog.replica.ports import OutboxEntry
 from tidelog.replica.steps import Chance
 from tidelog.replica.tuning import Tuning, backoff
-from tidelog.wire.frames import Message, Messages
+from tidelog.wire.digest import answer_digest
+from tidelog.wire.frames import Message, Messages, Receipt, Rejection
 from tidelog.wire.limits import MESSAGE_WINDOW
 
 _ENTRY_BYTES = 16
@@ -124,6 +125,14 @@ class Outbox:
 
     def _wait(self, tries: int) -> float:
         return backoff(self._tuning.receipt_timeout, tries, self._tuning.backoff_max, self._chance)
+
+
+def speaks_of(told: Receipt | Rejection, entry: OutboxEntry) -> bool:
+    """Whether an answer to the entry's number is to the entry itself (SPEC.md, "Digests").
+
+    After a restore the number may have belonged to another message, whose answer comes late.
+    """
+    return told.n == entry.n and told.digest == answer_digest(_message(entry))
 
 
 def _message(entry: OutboxEntry) -> Message:

@@ -84,13 +84,24 @@ class Messages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The service's word that message ``n`` is on disk as (channel, seq), received at ``time``."""
+    """The service's word that message ``n`` is on disk as (channel, seq), received at ``time``.
+
+    Attributes:
+        n: the message's number, or 0.
+        channel: where it is.
+        epoch: of the channel.
+        seq: its number there.
+        time: the service's clock, Unix milliseconds.
+        digest: which message ``n`` is meant, see `tidelog.wire.digest.answer_digest`; empty for one without
+            a number, and in JSON where the writer left it out.
+    """
 
     n: int
     channel: str
     epoch: int
     seq: int
     time: int
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +110,16 @@ class Rejection:
 
     ``Code.CONFLICT`` asks the device to number the message anew above ``Receipts.highest``;
     ``Code.BUSY`` and ``Code.WINDOW`` ask it to send it again later.
+
+    Attributes:
+        n: the message's number, or 0.
+        code: why.
+        digest: as in a `Receipt`: of the message that was refused.
     """
 
     n: int
     code: Code
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +131,7 @@ class Receipts:
         highest: the highest ``n`` that the service has ever taken from this outbox.
         author: the user whom the service takes the device's messages to be from.
         receipts: what is stored, in the order of ``n``.
-        rejections: what is not.
+        rejections: what is not; a number may be among the receipts too, for another message.
     """
 
     outbox: bytes

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Final
 
-from tidelog.wire import fields
+from tidelog.wire import fields, jsontext
 from tidelog.wire.errors import Code, ProtocolError, hint_for
 from tidelog.wire.frames import Fault, Message, Messages, Receipt, Receipts, Rejection
 from tidelog.wire.jsontext import JsonValue, Object
@@ -23,6 +23,7 @@ from tidelog.wire.limits import (
 )
 
 _OUTBOX: Final = re.compile(r"[0-9a-f]{8}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{4}")
 _CODES: Final = {code.word: code for code in Code}
 
 
@@ -85,11 +86,25 @@ def kind_and_type(kind: int, content_type: str) -> dict[str, JsonValue]:
 
 
 def body_fields(body: bytes) -> dict[str, JsonValue]:
-    """A body as ``text`` where it is UTF-8, else as ``body64``."""
+    """A body as ``text``, or as ``body64`` where it is not UTF-8 or its escapes make it longer than Base64.
+
+    So it is never much longer than four thirds of its bytes, and fits a packet: a control character takes
+    six bytes in JSON.
+    """
     try:
-        return {"text": body.decode("utf8")}
+        text = body.decode("utf8")
     except UnicodeDecodeError:
-        return {"body64": base64.b64encode(body).decode("ascii")}
+        return {"body64": _as_base64(body)}
+    quoted = len(jsontext.dumps(text)) - len('""')
+    return {"text": text} if quoted <= _base64_bytes(len(body)) else {"body64": _as_base64(body)}
+
+
+def _as_base64(body: bytes) -> str:
+    return base64.b64encode(body).decode("ascii")
+
+
+def _base64_bytes(size: int) -> int:
+    return (size + 2) // 3 * 4
 
 
 def take_body(given: Object) -> bytes:
@@ -139,6 +154,7 @@ def from_receipts(frame: Receipts) -> dict[str, JsonValue]:
             "epoch": receipt.epoch,
             "seq": receipt.seq,
             "time": receipt.time,
+            **_from_digest(receipt.digest),
         }
         for receipt in frame.receipts
     ]
@@ -151,9 +167,27 @@ def from_receipts(frame: Receipts) -> dict[str, JsonValue]:
     }
     if frame.rejections:
         given["rejected"] = [
-            {"n": rejection.n, "code": rejection.code.word} for rejection in frame.rejections
+            {"n": rejection.n, "code": rejection.code.word, **_from_digest(rejection.digest)}
+            for rejection in frame.rejections
         ]
     return given
+
+
+def _from_digest(digest: bytes) -> dict[str, JsonValue]:
+    return {"digest": digest.hex()} if digest else {}
+
+
+def _take_digest(given: Object, n: int) -> bytes:
+    digest = given.optional("digest", _to_digest, b"")
+    if digest and not n:
+        raise ProtocolError("an answer without a number has a digest")
+    return digest
+
+
+def _to_digest(value: object) -> bytes:
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise ProtocolError(f"a digest is not 4 hexadecimal digits: {fields.shown(value)}")
+    return bytes.fromhex(value)
 
 
 def to_receipts(given: Object) -> Receipts:
@@ -172,12 +206,14 @@ def to_receipts(given: Object) -> Receipts:
 
 
 def _to_receipt(given: Object) -> Receipt:
+    n = given.uint("n", MESSAGE_NUMBER_STOP)
     receipt = Receipt(
-        n=given.uint("n", MESSAGE_NUMBER_STOP),
+        n=n,
         channel=fields.channel(given.take("channel")),
         epoch=given.uint("epoch", EPOCH_STOP),
         seq=fields.seq(given.take("seq"), SEQ_STOP, "seq"),
         time=given.uint("time", TIME_MS_STOP),
+        digest=_take_digest(given, n),
     )
     given.done()
     return receipt
@@ -191,7 +227,8 @@ def _to_rejections(value: object) -> tuple[Rejection, ...]:
 
 
 def _to_rejection(given: Object) -> Rejection:
-    rejection = Rejection(n=given.uint("n", MESSAGE_NUMBER_STOP), code=_to_code(given.take("code")))
+    n = given.uint("n", MESSAGE_NUMBER_STOP)
+    rejection = Rejection(n=n, code=_to_code(given.take("code")), digest=_take_digest(given, n))
     given.done()
     return rejection
 

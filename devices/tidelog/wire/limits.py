@@ -62,7 +62,17 @@ MESSAGE_NUMBER_STOP: Final = 2**53
 """Message numbers are below this, so that JSON readers hold them exactly."""
 
 MESSAGE_WINDOW: Final = 65_536
-"""How far above the highest contiguous message number an unseen one may be; receipts are kept as long."""
+"""How far above the highest message number taken an unseen one may be; as far below it all count as taken.
+
+A device holds numbers back by the same span above its lowest unsettled one, so no message of its is caught by
+that, and the service keeps a window of numbers and receipts whatever holes a restored device leaves.
+"""
+
+MESSAGE_DIGEST_BYTES: Final = 8
+"""What the service keeps of a message's content: two messages of a device agree once in 2**64."""
+
+ANSWER_DIGEST_BYTES: Final = 2
+"""What an answer carries of it: only a restored device can meet the wrong one, once in 65,536 such times."""
 
 TIME_MS_STOP: Final = 2**53
 """Times, in milliseconds since 1970 (UTC), are below this, so that JSON readers hold them exactly."""

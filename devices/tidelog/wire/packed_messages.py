@@ -10,10 +10,11 @@ from typing import Final
 
 from tidelog.wire import fields, runs, series, varint
 from tidelog.wire.cbor import Value
-from tidelog.wire.errors import ProtocolError, UsageError
+from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.frames import Message, Messages, Receipt, Receipts, Rejection
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
+    ANSWER_DIGEST_BYTES,
     BATCH_MESSAGES_MAX,
     BODY_BYTES_MAX,
     KIND_STOP,
@@ -27,7 +28,7 @@ MESSAGES: Final = Layout(
     what="a messages frame", required=4, defaults=(b"", b"", b"", b"", "", b""), extensible=True
 )
 RECEIPTS: Final = Layout(
-    what="a receipts frame", required=1, defaults=(b"", [], b"", b"", "", b"", [], 0), extensible=True
+    what="a receipts frame", required=1, defaults=(b"", [], b"", b"", b"", "", b"", [], 0), extensible=True
 )
 
 
@@ -103,6 +104,7 @@ def from_receipts(frame: Receipts) -> list[Value]:
             logs,
             _from_seqs(frame.receipts),
             series.times([receipt.time for receipt in frame.receipts]),
+            _from_digests((*frame.receipts, *frame.rejections)),
             frame.author,
             log_at,
             [number for rejection in frame.rejections for number in (rejection.n, int(rejection.code))],
@@ -113,11 +115,13 @@ def from_receipts(frame: Receipts) -> list[Value]:
 
 def to_receipts(items: list[Value]) -> Receipts:
     """Read receipts."""
-    outbox_, numbers_, logs, seqs, times, author, log_at, rejections, above = RECEIPTS.filled(items)
+    outbox_, numbers_, logs, seqs, times, digests_, author, log_at, refused_, above = RECEIPTS.filled(items)
     outbox = fields.outbox(outbox_)
     numbers = _to_numbers(numbers_, outbox)
     count = len(numbers)
     names = _to_logs(logs, log_at, count)
+    refused = _to_refused(refused_)
+    digests = _to_digests(digests_, numbers + [n for n, _ in refused])
     if not isinstance(above, int):
         raise ProtocolError("the highest number is not a whole number")
     rows = zip(
@@ -125,6 +129,7 @@ def to_receipts(items: list[Value]) -> Receipts:
         names,
         _to_seqs(seqs, names),
         series.read_times(times, count, TIME_MS_STOP, "times"),
+        digests[:count],
         strict=True,
     )
     return Receipts(
@@ -135,11 +140,16 @@ def to_receipts(items: list[Value]) -> Receipts:
         author=fields.user(author) if author else "",
         receipts=tuple(
             [
-                Receipt(n=n, channel=channel, epoch=epoch, seq=seq, time=time)
-                for n, (channel, epoch), seq, time in rows
+                Receipt(n=n, channel=channel, epoch=epoch, seq=seq, time=time, digest=digest)
+                for n, (channel, epoch), seq, time, digest in rows
             ]
         ),
-        rejections=_to_rejections(rejections),
+        rejections=tuple(
+            [
+                Rejection(n=n, code=code, digest=digest)
+                for (n, code), digest in zip(refused, digests[count:], strict=True)
+            ]
+        ),
     )
 
 
@@ -214,11 +224,30 @@ def _to_seqs(data: object, logs: list[tuple[str, int]]) -> list[int]:
     return series.bounded(seqs, SEQ_STOP, "seqs")
 
 
-def _to_rejections(value: object) -> tuple[Rejection, ...]:
+def _to_refused(value: object) -> list[tuple[int, Code]]:
     flat = fields.items(value, 2 * BATCH_MESSAGES_MAX, "rejections")
     if len(flat) % 2:
         raise ProtocolError("a rejection has no code")
-    return tuple(
-        Rejection(n=fields.uint(n, MESSAGE_NUMBER_STOP, "a message number"), code=fields.code(code))
+    return [
+        (fields.uint(n, MESSAGE_NUMBER_STOP, "a message number"), fields.code(code))
         for n, code in zip(flat[::2], flat[1::2], strict=True)
-    )
+    ]
+
+
+def _from_digests(told: tuple[Receipt | Rejection, ...]) -> bytes:
+    """Those of the receipts, then those of the rejections; an entry without a number has none."""
+    if any(len(one.digest) != _digest_bytes(one.n) for one in told):
+        raise UsageError("a receipt or rejection of a number has no digest", code="message_digest")
+    return b"".join([one.digest for one in told])
+
+
+def _to_digests(value: object, numbers: list[int]) -> list[bytes]:
+    data = fields.octets(value, "digests")
+    sizes = [_digest_bytes(n) for n in numbers]
+    if len(data) != sum(sizes):
+        raise ProtocolError("digests do not agree with the numbers")
+    return series.cut(data, sizes)
+
+
+def _digest_bytes(n: int) -> int:
+    return ANSWER_DIGEST_BYTES if n else 0

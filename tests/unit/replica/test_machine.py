@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,11 +14,13 @@ from simulated.samples import EPOCH, part, push, record, runs
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, Trouble
 from tidelog.replica.tuning import Tuning
+from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import (
     Delta,
     Fault,
     Frame,
+    Message,
     Messages,
     Part,
     Receipt,
@@ -40,15 +43,32 @@ def bench() -> Bench:
     return made
 
 
-def receipts(*ns: int, channel: str = "room", epoch: int = EPOCH, first_seq: int = 1) -> Receipts:
+def digest(n: int, *, body: bytes, channel: str = "room") -> bytes:
+    """What answers to a message of the bench carry."""
+    return answer_digest(Message(n=n, channel=channel, body=body, sent=500))
+
+
+def receipts(
+    *ns: int, channel: str = "room", epoch: int = EPOCH, first_seq: int = 1, body: bytes = b"hello"
+) -> Receipts:
+    """For messages with this body."""
     told = tuple(
-        Receipt(n=n, channel=channel, epoch=epoch, seq=seq, time=2_000) for seq, n in enumerate(ns, first_seq)
+        Receipt(
+            n=n,
+            channel=channel,
+            epoch=epoch,
+            seq=seq,
+            time=2_000,
+            digest=digest(n, body=body, channel=channel),
+        )
+        for seq, n in enumerate(ns, first_seq)
     )
     return Receipts(outbox=OUTBOX, highest=max(ns), author="ann", receipts=told)
 
 
-def rejected(n: int, code: Code, *, highest: int = 0) -> Receipts:
-    return Receipts(outbox=OUTBOX, highest=highest, author="ann", rejections=(Rejection(n=n, code=code),))
+def rejected(n: int, code: Code, *, highest: int = 0, body: bytes = b"hello") -> Receipts:
+    refused = Rejection(n=n, code=code, digest=digest(n, body=body))
+    return Receipts(outbox=OUTBOX, highest=highest, author="ann", rejections=(refused,))
 
 
 def synced(bench: Bench, *seqs: int, epoch: int = EPOCH) -> None:
@@ -101,7 +121,7 @@ def test_a_receipt_after_the_push_of_the_same_record_adds_nothing(bench: Bench) 
     bench.write(b"record 1")
     bench.tick()
     bench.receive(push("room", 1))
-    assert [type(event) for event in bench.receive(receipts(1))] == [Receipted]
+    assert [type(event) for event in bench.receive(receipts(1, body=b"record 1"))] == [Receipted]
     assert bench.store.held("room", EPOCH) == 1
 
 
@@ -113,12 +133,49 @@ def test_a_receipt_of_another_outbox_is_a_stray(bench: Bench) -> None:
     assert bench.store.load().outbox
 
 
-def test_a_late_receipt_for_the_number_in_another_channel_settles_nothing(bench: Bench) -> None:
-    """After a restore the number belongs to another message."""
+@pytest.mark.parametrize("late", [receipts(1, body=b"old"), receipts(1, channel="elsewhere")])
+def test_a_late_receipt_for_another_bearer_of_the_number_settles_nothing(
+    bench: Bench, late: Receipts
+) -> None:
+    """After a restore the number belongs to another message: that gets a new one, and is sent again."""
     bench.write()
     bench.tick()
-    assert not bench.receive(receipts(1, channel="elsewhere"))
-    assert bench.store.load().outbox
+    bench.frames()
+    assert bench.receive(replace(late, highest=5)) == (Renumbered(old=1, new=6),)
+    (again,) = bench.frames()
+    assert isinstance(again, Messages)
+    assert [(message.n, message.body) for message in again.messages] == [(6, b"hello")]
+    assert [entry.n for entry in bench.store.load().outbox] == [6]
+    assert not bench.machine.holdings.by_channel, "the other one's record comes by a sync"
+    assert [type(event) for event in bench.receive(receipts(6, first_seq=2))] == [Receipted]
+
+
+def test_an_answer_that_does_not_name_its_message_is_not_ours(bench: Bench) -> None:
+    """Numbering anew at each of them would store the message again and again."""
+    bench.write()
+    bench.tick()
+    receipt = replace(receipts(1).receipts[0], digest=b"")
+    refused = Rejection(n=1, code=Code.NO_CHANNEL)
+    for told in (
+        Receipts(outbox=OUTBOX, highest=1, receipts=(receipt,)),
+        Receipts(outbox=OUTBOX, highest=1, rejections=(refused,)),
+    ):
+        assert not bench.receive(told, Encoding.JSON)
+    assert [(entry.n, entry.rejected) for entry in bench.store.load().outbox] == [(1, "")]
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_a_late_rejection_of_another_bearer_of_the_number_is_ignored(bench: Bench, code: Code) -> None:
+    """Ours may be stored under the number, even where the other one was in conflict."""
+    bench.write()
+    bench.tick()
+    bench.frames()
+    due = bench.machine.due()
+    assert not bench.receive(rejected(1, code, highest=7, body=b"old"))
+    assert not bench.frames()
+    assert bench.machine.due() == due
+    assert [(entry.n, entry.rejected) for entry in bench.store.load().outbox] == [(1, "")]
+    assert [type(event) for event in bench.receive(receipts(1))] == [Receipted]
 
 
 def test_a_receipt_that_shows_a_gap_is_reason_to_ask(bench: Bench) -> None:
@@ -159,16 +216,19 @@ def test_a_number_in_conflict_and_with_a_receipt_was_anothers(bench: Bench) -> N
     """Both messages, the old one and ours, were in the service's batch: the receipt is not for ours."""
     bench.write(b"ours")
     bench.tick()
-    frame = Receipts(
-        outbox=OUTBOX,
-        highest=1,
-        author="ann",
-        receipts=receipts(1).receipts,
-        rejections=(Rejection(n=1, code=Code.CONFLICT),),
-    )
+    frame = replace(receipts(1, body=b"old"), rejections=rejected(1, Code.CONFLICT, body=b"ours").rejections)
     assert bench.receive(frame) == (Renumbered(old=1, new=2),)
     assert [entry.body for entry in bench.store.load().outbox] == [b"ours"]
     assert bench.store.held("room", EPOCH) == 0
+
+
+def test_a_number_with_a_receipt_and_in_conflict_is_ours(bench: Bench) -> None:
+    """The same the other way round: ours came first, and is not sent again."""
+    bench.write(b"ours")
+    bench.tick()
+    frame = replace(receipts(1, body=b"ours"), rejections=rejected(1, Code.CONFLICT, body=b"old").rejections)
+    assert [type(event) for event in bench.receive(frame)] == [Receipted]
+    assert not bench.store.load().outbox
 
 
 @pytest.mark.parametrize("code", [Code.NO_CHANNEL, Code.LIMIT, Code.UNSUPPORTED, Code.DENIED])

@@ -58,6 +58,7 @@ SEQS = st.one_of(st.integers(1, 40), st.integers(1, SEQ_STOP - 1))
 RIDS = st.integers(0, REQUEST_ID_STOP - 1)
 SOME_CODES = st.sampled_from(Code)
 OUTBOXES = st.binary(min_size=4, max_size=4)
+DIGESTS = st.binary(min_size=2, max_size=2)
 
 
 @st.composite
@@ -104,11 +105,21 @@ def receipts(draw: st.DrawFn) -> Receipts:
     """Answers to batches."""
     outbox = draw(st.one_of(st.just(b""), OUTBOXES))
     taken = [
-        Receipt(n=n, channel=draw(CHANNELS), epoch=draw(EPOCHS), seq=draw(SEQS), time=draw(TIMES))
+        Receipt(
+            n=n,
+            channel=draw(CHANNELS),
+            epoch=draw(EPOCHS),
+            seq=draw(SEQS),
+            time=draw(TIMES),
+            digest=draw(DIGESTS) if n else b"",
+        )
         for n in draw(numbers(outbox))
     ]
     number = st.integers(0, MESSAGE_NUMBER_STOP - 1)
-    refused = st.builds(Rejection, n=number, code=SOME_CODES)
+    refused = st.one_of(
+        st.builds(Rejection, n=number.filter(bool), code=SOME_CODES, digest=DIGESTS),
+        st.builds(Rejection, n=st.just(0), code=SOME_CODES),
+    )
     return Receipts(
         outbox=outbox,
         highest=draw(number),

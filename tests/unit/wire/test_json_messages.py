@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tidelog.wire import jsonform
+from tidelog.wire import json_messages, jsonform, jsontext
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Fault, Message, Messages, Receipt, Receipts, Rejection
-from tidelog.wire.limits import BATCH_MESSAGES_MAX, BODY_BYTES_MAX
+from tidelog.wire.limits import (
+    BATCH_MESSAGES_MAX,
+    BODY_BYTES_MAX,
+    MESSAGE_NUMBER_STOP,
+    PACKET_BYTES_MAX,
+)
 
 
 def read(**fields: object) -> object:
@@ -33,6 +41,52 @@ def test_a_body_that_is_not_utf8_goes_as_base64() -> None:
     frame = Messages(outbox=b"", messages=(Message(n=0, channel="a", body=b"\xff\x00"),))
     assert jsonform.encode(frame) == b'{"type":"message","channel":"a","body64":"/wA="}'
     assert read(type="message", channel="a", body64="/wA=") == frame
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        '{"a": 1, "b": [true, "c"]}',
+        "two\nlines",
+        'He said "no".',
+        "\x7f\u2028",
+        "grün",
+        "\n",
+        '"',
+    ],
+)
+def test_text_stays_text_where_base64_would_not_be_shorter(text: str) -> None:
+    assert json_messages.body_fields(text.encode()) == {"text": text}
+
+
+@pytest.mark.parametrize("text", ["\0", "\x1b[31m\x1b[0m", '"' * 9, "\\" * 100, "a\0" * 100])
+def test_text_that_escapes_make_longer_than_base64_goes_as_base64(text: str) -> None:
+    given = json_messages.body_fields(text.encode())
+    assert given == {"body64": base64.b64encode(text.encode()).decode()}
+
+
+@given(st.text(st.characters(codec="utf8", max_codepoint=130), max_size=30).map(str.encode))
+def test_a_body_takes_no_more_than_base64_and_is_text_where_that_is_no_longer(body: bytes) -> None:
+    (name, value), *_ = json_messages.body_fields(body).items()
+    as_text, as_base64 = (
+        len(jsontext.dumps(one)) for one in (body.decode(), base64.b64encode(body).decode())
+    )
+    assert len(jsontext.dumps(value)) == min(as_text, as_base64)
+    assert name == ("text" if as_text <= as_base64 else "body64")
+    message = Message(n=0, channel="a", body=body)
+    assert jsonform.decode(jsonform.encode(Messages(outbox=b"", messages=(message,)))) == Messages(
+        outbox=b"", messages=(message,)
+    )
+
+
+@pytest.mark.parametrize("body", [b"\0", b"\n", b'"', b"x", b"\xff"])
+def test_the_largest_body_fits_a_packet_whatever_it_is(body: bytes) -> None:
+    message = Message(n=MESSAGE_NUMBER_STOP - 1, channel="c" * 64, body=body * BODY_BYTES_MAX)
+    payload = jsonform.encode(Messages(outbox=b"abcd", messages=(message,)))
+    assert len(payload) <= BODY_BYTES_MAX * 4 / 3 + 200 < PACKET_BYTES_MAX
+    assert jsonform.decode(payload) == Messages(outbox=b"abcd", messages=(message,))
 
 
 def test_a_list_of_one_is_read_as_a_message() -> None:
@@ -96,17 +150,24 @@ def test_receipts_and_rejections_are_told_in_words() -> None:
         outbox=b"\x01\x02\x03\x04",
         highest=9,
         author="ann",
-        receipts=(Receipt(n=8, channel="a", epoch=5, seq=1, time=7),),
-        rejections=(Rejection(n=3, code=Code.CONFLICT),),
+        receipts=(Receipt(n=8, channel="a", epoch=5, seq=1, time=7, digest=b"\xab\xcd"),),
+        rejections=(Rejection(n=3, code=Code.CONFLICT, digest=b"\x00\x01"),),
     )
     assert json.loads(jsonform.encode(frame)) == {
         "type": "receipts",
         "outbox": "01020304",
         "highest": 9,
         "author": "ann",
-        "receipts": [{"n": 8, "channel": "a", "epoch": 5, "seq": 1, "time": 7}],
-        "rejected": [{"n": 3, "code": "conflict"}],
+        "receipts": [{"n": 8, "channel": "a", "epoch": 5, "seq": 1, "time": 7, "digest": "abcd"}],
+        "rejected": [{"n": 3, "code": "conflict", "digest": "0001"}],
     }
+
+
+def test_a_digest_may_be_left_out() -> None:
+    """Scripts may write and read answers without it."""
+    frame = read(type="receipts", highest=8, receipts=[RECEIPT], rejected=[{"n": 3, "code": "busy"}])
+    assert isinstance(frame, Receipts)
+    assert [one.digest for one in (*frame.receipts, *frame.rejections)] == [b"", b""]
 
 
 RECEIPT = {"n": 8, "channel": "a", "epoch": 5, "seq": 1, "time": 7}
@@ -122,6 +183,13 @@ RECEIPT = {"n": 8, "channel": "a", "epoch": 5, "seq": 1, "time": 7}
         ({"receipts": [RECEIPT | {"size": 1}]}, Code.MALFORMED),
         ({"receipts": [RECEIPT, RECEIPT]}, Code.MALFORMED),
         ({"receipts": [{"n": 8}]}, Code.MALFORMED),
+        ({"receipts": [RECEIPT | {"digest": "abc"}]}, Code.MALFORMED),
+        ({"receipts": [RECEIPT | {"digest": "ABCD"}]}, Code.MALFORMED),
+        ({"receipts": [RECEIPT | {"digest": ""}]}, Code.MALFORMED),
+        ({"receipts": [RECEIPT | {"digest": None}]}, Code.MALFORMED),
+        ({"receipts": [RECEIPT | {"n": 0, "digest": "abcd"}]}, Code.MALFORMED),
+        ({"rejected": [{"n": 0, "code": "busy", "digest": "abcd"}]}, Code.MALFORMED),
+        ({"rejected": [{"n": 3, "code": "busy", "digest": "abcde"}]}, Code.MALFORMED),
         ({"rejected": [{"n": 3, "code": "CONFLICT"}]}, Code.UNSUPPORTED),
         ({"rejected": [{"n": 3, "code": 6}]}, Code.MALFORMED),
         ({"rejected": [{"n": 3}]}, Code.MALFORMED),

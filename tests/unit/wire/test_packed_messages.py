@@ -10,6 +10,7 @@ from unit.wire.payloads import payload_of, refusal
 
 NOW = 1_760_001_373_811
 RUN_OF_3 = b"\x00\x03"
+DIGEST = b"\xab\xcd"
 
 
 def batch(*numbers: int, channel: str = "room1", body: bytes = b"hi") -> Messages:
@@ -18,7 +19,7 @@ def batch(*numbers: int, channel: str = "room1", body: bytes = b"hi") -> Message
 
 
 def taken(*numbers: int, channel: str = "room1") -> Receipts:
-    made = [Receipt(n=n, channel=channel, epoch=9, seq=n + 100, time=NOW) for n in numbers]
+    made = [Receipt(n=n, channel=channel, epoch=9, seq=n + 100, time=NOW, digest=DIGEST) for n in numbers]
     return Receipts(outbox=b"\x01\x02\x03\x04", highest=max(numbers), receipts=tuple(made))
 
 
@@ -31,26 +32,58 @@ def test_a_further_message_costs_two_bytes_beside_its_body() -> None:
     assert hundred - one <= 100 * (70 + 2) + 6
 
 
-def test_a_hundred_receipts_of_one_commit_cost_a_few_bytes_more_than_one() -> None:
-    assert len(packed.encode(taken(*range(1, 101)))) <= len(packed.encode(taken(1))) + 3
+def test_a_hundred_receipts_of_one_commit_cost_their_digests_and_a_few_bytes_more_than_one() -> None:
+    one, hundred = len(packed.encode(taken(1))), len(packed.encode(taken(*range(1, 101))))
+    assert hundred <= one + 99 * len(DIGEST) + 4
+
+
+def test_receipts_and_rejections_keep_their_digests_apart() -> None:
+    """A number may be in both, for two messages; what has no number has no digest."""
+    frame = Receipts(
+        outbox=b"",
+        highest=2,
+        receipts=(Receipt(n=2, channel="a", epoch=9, seq=1, time=NOW, digest=b"\x00\x01"),),
+        rejections=(
+            Rejection(n=2, code=Code.CONFLICT, digest=b"\x02\x03"),
+            Rejection(n=0, code=Code.NO_CHANNEL),
+            Rejection(n=2, code=Code.CONFLICT, digest=b"\x04\x05"),
+        ),
+    )
+    assert packed.decode(packed.encode(frame)) == frame
+
+
+@pytest.mark.parametrize(("n", "digest"), [(1, b""), (1, b"\x01"), (1, bytes(8)), (0, DIGEST)])
+def test_a_digest_that_is_none_is_not_written(n: int, digest: bytes) -> None:
+    """Without it the device could not tell whose answer it is."""
+    receipt = Receipt(n=n, channel="a", epoch=9, seq=1, time=NOW, digest=digest)
+    with pytest.raises(UsageError, match="digest"):
+        packed.encode(Receipts(outbox=b"", highest=1, receipts=(receipt,)))
+    rejection = Rejection(n=n, code=Code.BUSY, digest=digest)
+    with pytest.raises(UsageError, match="digest"):
+        packed.encode(Receipts(outbox=b"", highest=1, rejections=(rejection,)))
 
 
 def test_a_repeated_message_takes_a_higher_seq_than_its_successors() -> None:
-    receipts = [Receipt(n=n, channel="a", epoch=9, seq=seq, time=NOW) for n, seq in ((1, 7), (2, 3), (3, 4))]
+    receipts = [
+        Receipt(n=n, channel="a", epoch=9, seq=seq, time=NOW, digest=DIGEST)
+        for n, seq in ((1, 7), (2, 3), (3, 4))
+    ]
     frame = Receipts(outbox=b"\x01\x02\x03\x04", highest=3, receipts=tuple(receipts))
     assert packed.decode(packed.encode(frame)) == frame
 
 
 def test_an_epoch_may_change_between_two_receipts_of_a_channel() -> None:
-    receipts = [Receipt(n=n, channel="a", epoch=epoch, seq=1, time=NOW) for n, epoch in ((1, 7), (2, 8))]
+    receipts = [
+        Receipt(n=n, channel="a", epoch=epoch, seq=1, time=NOW, digest=DIGEST)
+        for n, epoch in ((1, 7), (2, 8))
+    ]
     frame = Receipts(outbox=b"\x01\x02\x03\x04", highest=2, receipts=tuple(receipts))
     assert packed.decode(packed.encode(frame)) == frame
 
 
 def test_an_outbox_restored_from_a_backup_hears_of_a_higher_number() -> None:
-    frame = Receipts(
-        outbox=b"\x01\x02\x03\x04", highest=900, rejections=(Rejection(n=5, code=Code.CONFLICT),)
-    )
+    refused = Rejection(n=5, code=Code.CONFLICT, digest=DIGEST)
+    frame = Receipts(outbox=b"\x01\x02\x03\x04", highest=900, rejections=(refused,))
     assert packed.decode(packed.encode(frame)) == frame
 
 
@@ -107,31 +140,44 @@ def test_messages_are_checked_field_by_field(items: list[object], code: Code) ->
         ([], Code.MALFORMED),
         ([b"abc"], Code.MALFORMED),
         ([b"abcd", 1], Code.MALFORMED),
-        ([b"abcd", 1, ["a"]], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 2**32]], Code.LIMIT),
-        ([b"abcd", 1, ["a", b""]], Code.MALFORMED),
-        ([b"abcd", 1, [5, 9]], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9, "b", 9]], Code.LIMIT),
-        ([b"abcd", RUN_OF_3, ["a", 9, "a", 9]], Code.MALFORMED),
-        ([b"abcd", RUN_OF_3, ["a", 9], b"", b"", "", b"\x01"], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"\x01"], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"\x03"], Code.LIMIT),
-        ([b"abcd", 1, ["a", 9], b"\x00\x00"], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"\x01\x01"], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [1]], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [1, 77]], Code.UNSUPPORTED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [-1, 6]], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [1, 6] * 1025], Code.LIMIT),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [], -2], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [], 2**53], Code.LIMIT),
-        ([b"abcd", 1, ["a", 9], b"", b"", "", b"", [], b""], Code.MALFORMED),
+        ([b"abcd", 1, ["a"], b"", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 2**32], b"", b"", DIGEST], Code.LIMIT),
+        ([b"abcd", 1, ["a", b""], b"", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, [5, 9], b"", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9, "b", 9], b"", b"", DIGEST], Code.LIMIT),
+        ([b"abcd", RUN_OF_3, ["a", 9, "a", 9], b"", b"", 3 * DIGEST], Code.MALFORMED),
+        ([b"abcd", RUN_OF_3, ["a", 9], b"", b"", 3 * DIGEST, "", b"\x01"], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"\x01", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"\x03", b"", DIGEST], Code.LIMIT),
+        ([b"abcd", 1, ["a", 9], b"\x00\x00", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"\x01\x01", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9]], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", b"\xab"], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", 2 * DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", "abcd"], Code.MALFORMED),
+        ([b"", 0, ["a", 9], b"", b"", DIGEST], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "", b"", [1]], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", 2 * DIGEST, "", b"", [1, 77]], Code.UNSUPPORTED),
+        ([b"abcd", 1, ["a", 9], b"", b"", 2 * DIGEST, "", b"", [-1, 6]], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "", b"", [1, 6]], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", 1026 * DIGEST, "", b"", [1, 6] * 1025], Code.LIMIT),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "", b"", [], -2], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "", b"", [], 2**53], Code.LIMIT),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "", b"", [], b""], Code.MALFORMED),
         ([b"abcd", 0, ["a", 9]], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", "x/y"], Code.MALFORMED),
-        ([b"abcd", 1, ["a", 9], b"", b"", b"ann"], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, "x/y"], Code.MALFORMED),
+        ([b"abcd", 1, ["a", 9], b"", b"", DIGEST, b"ann"], Code.MALFORMED),
     ],
 )
 def test_receipts_are_checked_field_by_field(items: list[object], code: Code) -> None:
     assert refusal(payload_of(Type.RECEIPTS, *items)).wire_code is code
+
+
+def test_the_smallest_receipt_is_read() -> None:
+    """What the refused ones are made of."""
+    frame = packed.decode(payload_of(Type.RECEIPTS, b"abcd", 1, ["a", 9], b"", b"", DIGEST))
+    receipt = Receipt(n=1, channel="a", epoch=9, seq=1, time=0, digest=DIGEST)
+    assert frame == Receipts(outbox=b"abcd", highest=1, receipts=(receipt,))
 
 
 def test_the_largest_batch_is_read() -> None:

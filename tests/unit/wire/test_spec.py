@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
-from tidelog.wire import jsonform, limits, packed, runs
+from tidelog.wire import jsonform, limits, packed, runs, varint
+from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import Type
+from tidelog.wire.frames import Messages, Receipts, Type
 from tidelog.wire.json_sync import from_ranges
 
 ROOT = Path(__file__).parents[3]
@@ -61,6 +63,28 @@ def test_an_example_of_a_have_set_is_right(row: list[str]) -> None:
     seqs = runs.decode(bytes.fromhex(row[1].strip("`")))
     assert from_ranges(seqs) == json.loads(row[0].strip("`"))
     assert runs.encode(seqs) == bytes.fromhex(row[1].strip("`"))
+
+
+@pytest.mark.parametrize("row", table("Digests"), ids=lambda row: row[2])
+def test_an_example_of_a_digest_is_right(row: list[str]) -> None:
+    text, head, digest = (cell.strip("`") for cell in row)
+    frame = jsonform.decode(text.encode())
+    assert isinstance(frame, Messages)
+    (message,) = frame.messages
+    content_type, channel = message.content_type.encode(), message.channel.encode()
+    assert (
+        varint.encode([message.kind, message.sent, len(content_type), len(channel)]).hex()
+        == bytes.fromhex(head).hex()
+    )
+    hashed = bytes.fromhex(head) + content_type + channel + message.body
+    assert blake2b(hashed, digest_size=8).hexdigest() == message_digest(message).hex() == digest
+
+
+def test_the_example_of_a_receipt_answers_the_example_of_a_message() -> None:
+    frames = [packed.decode(octets(annotated)) for annotated, _ in PAIRS]
+    (sent,) = (frame.messages[0] for frame in frames if isinstance(frame, Messages))
+    (told,) = (frame.receipts[0] for frame in frames if isinstance(frame, Receipts))
+    assert (told.n, told.channel, told.digest) == (sent.n, sent.channel, answer_digest(sent))
 
 
 def test_the_table_of_types_is_that_of_the_code() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tidelog.wire import jsonform, packed
+from tidelog.wire.digest import message_digest
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Frame
+from tidelog.wire.frames import Frame, Messages
 
 FOLDER = Path(__file__).parents[2] / "vectors"
 
@@ -70,7 +72,16 @@ def test_json_errors_are_answered_with_their_code(vector: dict[str, Any]) -> Non
     assert caught.value.code == vector["code"]
 
 
-@pytest.mark.parametrize("name", ["frames.json", "packed_errors.json", "json_errors.json"])
+@pytest.mark.parametrize("vector", vectors("digests.json"))
+def test_digests_are_those_of_the_vector(vector: dict[str, Any]) -> None:
+    frame = jsonform.decode(json.dumps(vector["message"]).encode())
+    assert isinstance(frame, Messages)
+    (message,) = frame.messages
+    assert message_digest(message).hex() == vector["digest"]
+    assert blake2b(bytes.fromhex(vector["hashed"]), digest_size=8).hexdigest() == vector["digest"]
+
+
+@pytest.mark.parametrize("name", ["frames.json", "packed_errors.json", "json_errors.json", "digests.json"])
 def test_names_are_distinct_and_each_vector_says_what_it_shows(name: str) -> None:
     listed = json.loads((FOLDER / name).read_text("utf8"))
     assert len({vector["name"] for vector in listed}) == len(listed)

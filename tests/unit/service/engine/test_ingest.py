@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from simulated.shelf import USERS, Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Message, Receipt
+from tidelog.wire.frames import Message, Receipt, Rejection
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, PACKET_BYTES_MAX
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
-from tidelog_service.engine.ingest import Draft, Ingested, digest, ingest
+from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.ports import OutboxKey, Store, Terminal
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
@@ -79,7 +80,8 @@ def bodies(store: Shelf, channel: str = "room") -> list[bytes]:
 
 def test_a_message_is_stored_with_the_next_number_and_the_services_time(store: Shelf) -> None:
     first = take(store, draft(1, b"one"))
-    assert receipts(first) == [Receipt(n=1, channel="room", epoch=7, seq=1, time=9_000)]
+    digest = answer_digest(draft(1, b"one").message)
+    assert receipts(first) == [Receipt(n=1, channel="room", epoch=7, seq=1, time=9_000, digest=digest)]
     (told,) = first.answers
     assert (told.device, told.receipts.outbox) == ("ann-phone", OUTBOX)
     assert (told.receipts.highest, told.receipts.author) == (1, "ann")
@@ -129,12 +131,44 @@ def test_a_number_used_for_another_message_is_a_conflict(store: Shelf, together:
 
 
 @pytest.mark.parametrize("field", ["kind", "sent", "content_type", "channel", "body"])
-def test_whatever_differs_makes_another_message(field: str) -> None:
-    message = draft(1).message
-    other = {"kind": 16, "sent": 501, "content_type": "a/b", "channel": "x", "body": b"x"}[field]
-    assert digest(message) != digest(replace(message, **{field: other}))
-    assert digest(message) == digest(replace(message, n=2))
-    assert len(digest(message)) == 8
+def test_whatever_differs_makes_another_message(store: Shelf, field: str) -> None:
+    store.members["elsewhere"] = ("ann",)
+    store.logs["elsewhere"] = replace(store.logs["room"], id=9, name="elsewhere")
+    store.records[9] = {}
+    first = draft(1)
+    other = {"kind": 16, "sent": 501, "content_type": "a/b", "channel": "elsewhere", "body": b"x"}[field]
+    take(store, first)
+    again = first._replace(message=replace(first.message, **{field: other}))
+    assert codes(take(store, again)) == [(1, Code.CONFLICT)]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_answer_names_the_message_that_it_is_to(store: Shelf, together: bool) -> None:  # noqa: FBT001 - a parameter
+    """Three messages with one number, of a device that was set back twice: each learns its own fate."""
+    drafts = [draft(1, b"one"), draft(1, b"other"), draft(1, b"third"), draft(1, b"other")]
+    told = [take(store, *drafts)] if together else [take(store, each) for each in drafts]
+    stored = {one.digest for each in told for one in receipts(each)}
+    assert stored == {answer_digest(drafts[0].message)}
+    refused = {one for each in told for answer in each.answers for one in answer.receipts.rejections}
+    assert refused == {
+        Rejection(n=1, code=Code.CONFLICT, digest=answer_digest(each.message)) for each in drafts[1:3]
+    }
+    assert sum(len(each.answers) for each in told) == (1 if together else 4)
+
+
+def test_a_refusal_names_the_message_that_is_refused(store: Shelf) -> None:
+    far = draft(MESSAGE_WINDOW + 9)
+    mine = draft(1, channel="nowhere")
+    refused = [one for answer in take(store, mine, far).answers for one in answer.receipts.rejections]
+    assert [one.digest for one in refused] == [answer_digest(mine.message), answer_digest(far.message)]
+
+
+def test_a_number_on_a_plain_topic_has_the_digest_of_what_is_known_there(store: Shelf) -> None:
+    """Kind 0, no time, no content type: a script can compute it from channel and body."""
+    made = draft(3, outbox=b"", encoding=Encoding.JSON)
+    (receipt,) = receipts(take(store, made._replace(message=replace(made.message, sent=0))))
+    assert receipt.digest == answer_digest(Message(n=3, channel="room", body=b"hello"))
+    assert receipts(take(store, plain(b"none")))[0].digest == b""
 
 
 def test_devices_and_outboxes_number_for_themselves(store: Shelf) -> None:
@@ -204,6 +238,16 @@ def test_holes_that_a_device_never_fills_do_not_stop_it(store: Shelf) -> None:
     key = OutboxKey("ann-phone", OUTBOX)
     assert store.numbers([key])[key].runs[0] == (1, n - MESSAGE_WINDOW + 1)
     assert codes(take(store, draft(2, b"too late"))) == [(2, Code.CONFLICT)], "refused, not lost in silence"
+
+
+def test_no_number_that_a_device_may_still_send_is_taken_for_used(store: Shelf) -> None:
+    """It holds back what is a window above the lowest number that waits (see the device's outbox)."""
+    take(store, draft(1))
+    lowest = 2
+    take(store, draft(lowest + MESSAGE_WINDOW - 1, b"the highest that it sends"))
+    assert receipts(take(store, draft(lowest, b"late")))[0].n == lowest
+    take(store, draft(3 + MESSAGE_WINDOW, b"further up"))
+    assert codes(take(store, draft(3, b"too late"))) == [(3, Code.CONFLICT)]
 
 
 def test_a_member_who_left_learns_nothing_more_of_the_channel(store: Shelf) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from hashlib import blake2b
 from pathlib import Path
 
+from tidelog.wire.url import BrokerUrl
 from tidelog_service.config import Settings
 from tidelog_service.engine.secrets import SALT_BYTES, mosquitto_hash
 from tidelog_service.mqtt.mosquitto import CONF, PID, MosquittoSetup, reload, write_mosquitto_files
@@ -28,8 +31,9 @@ class BrokerFiles:
         self._setup = MosquittoSetup(
             folder=self.folder,
             data_dir=self.folder,
-            port=broker.port,
+            port=BrokerUrl.parse(broker.url).port if broker.url else broker.port,
             listener_host=broker.host,
+            user=_account(),
             service_hash=_stable_hash(broker.password.get_secret_value()),
         )
 
@@ -53,6 +57,15 @@ class BrokerFiles:
         if changed and self._reload and pid.exists():
             reload(pid)
         return changed
+
+
+def _account() -> str:
+    """Who owns the files: Mosquitto started as root would become somebody who cannot read them."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        # In a container the account may have no name; root does not start Mosquitto there.
+        return ""
 
 
 def _stable_hash(password: str) -> str:

@@ -208,11 +208,14 @@ class Service:
     def _link_changed(self, state: LinkState) -> None:
         self._online = state.phase is Phase.ONLINE
         if state.phase is Phase.ONLINE:
+            self._link_error = None
             self._log.info("broker online", url=self.url, session_present=state.session_present)
             self._settled.set()
         elif state.phase is Phase.OFFLINE and state.error is not None:
+            if str(state.error) != str(self._link_error):
+                # Not again at each attempt.
+                self._trouble(state.error)
             self._link_error = state.error
-            self._trouble(state.error)
             if isinstance(state.error, Denied):
                 self._settled.set()
 

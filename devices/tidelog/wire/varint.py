@@ -59,6 +59,28 @@ def decode(data: bytes, *, count_max: int) -> list[int]:
     return values
 
 
+def first(data: bytes, at: int) -> tuple[int, int]:
+    """Read one number within a byte string.
+
+    Args:
+        data: bytes from a peer.
+        at: where the varint starts, at most the length.
+
+    Returns:
+        the number, below 2**56, and where the rest starts.
+
+    Raises:
+        ProtocolError: the varint is cut short, longer than 8 bytes or padded with zeros.
+    """
+    stop = at
+    while stop < len(data) and data[stop] >= _MORE and stop - at < VARINT_BYTES_MAX:
+        stop += 1
+    values = decode(data[at : stop + 1], count_max=1)
+    if not values:
+        raise ProtocolError("a varint is cut short")
+    return values[0], stop + 1
+
+
 def _decode(data: bytes) -> list[int]:
     """Read numbers some of which take several bytes."""
     values: list[int] = []

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import accumulate
 from typing import Final, TypeVar
 
-from tidelog.wire import runs, varint
+from tidelog.wire import runs
 from tidelog.wire.limits import MESSAGE_WINDOW
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
@@ -106,7 +105,8 @@ class RecordStore(Store):
         found: dict[OutboxKey, RangeSet] = {}
         for key in keys:
             kept = self._database.fetch(self._sql.numbers, key)
-            found[key] = _decoded(kept[0][0]) if kept else EMPTY
+            # more runs than a peer may send: every second number of a window
+            found[key] = runs.decode(kept[0][0], runs_max=MESSAGE_WINDOW) if kept else EMPTY
         return found
 
     def taken(self, key: OutboxKey, ns: Sequence[int]) -> dict[int, Taken]:
@@ -208,15 +208,6 @@ def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
         name: Log(id=key, name=name, epoch=epoch, head=head, floor=floor, time=time)
         for key, name, epoch, head, floor, time in rows
     }
-
-
-def _decoded(numbers: bytes) -> RangeSet:
-    # Not `runs.decode`, which refuses what a peer may not send: every second number of a window is more runs.
-    lengths = varint.decode(numbers, count_max=len(numbers))
-    if lengths:
-        lengths[0] >>= 1
-    edges = list(accumulate(lengths, initial=1))[1:]
-    return RangeSet.of_sorted(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _highest_contiguous(numbers: RangeSet) -> int:

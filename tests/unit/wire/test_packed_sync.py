@@ -127,7 +127,7 @@ def test_a_push_tells_neither_floor_nor_head() -> None:
         ([1, [["a"], ["a"]]], Code.MALFORMED),
         ([1, [["a", 5]]], Code.MALFORMED),
         ([1, [["a", b"\x00\x01\x00\x01"]]], Code.MALFORMED),
-        ([1, [["a", b"\x01\x01"]]], Code.UNSUPPORTED),
+        ([1, [["a", b"\x81\x01"]]], Code.UNSUPPORTED),
         ([1, [["a", b"", 2**32]]], Code.LIMIT),
         ([1, [["a", b"", "1"]]], Code.MALFORMED),
         ([1, [["a", b"", None, 5]]], Code.MALFORMED),

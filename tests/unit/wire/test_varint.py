@@ -62,3 +62,15 @@ def test_malformed_varints_are_refused(data: str, message: str) -> None:
 def test_more_numbers_than_allowed_are_refused(data: str) -> None:
     with pytest.raises(ProtocolError, match="allowed"):
         varint.decode(bytes.fromhex(data), count_max=1)
+
+
+@given(st.binary(max_size=4), NUMBERS.filter(bool), st.binary(max_size=4))
+def test_one_number_is_read_from_within_a_string(before: bytes, values: list[int], after: bytes) -> None:
+    data = before + varint.encode(values[:1]) + after
+    assert varint.first(data, len(before)) == (values[0], len(data) - len(after))
+
+
+@pytest.mark.parametrize("data", ["", "80", "8000", "ffffffffffffffff00", "ffffffffffffffffff01"])
+def test_a_malformed_number_within_a_string_is_refused(data: str) -> None:
+    with pytest.raises(ProtocolError):
+        varint.first(b"\x80" + bytes.fromhex(data), 1)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,14 +9,12 @@ from typing import Any
 
 import pytest
 
+import corpora
 from brokers import start_mosquitto
-from components import absent
 from stacks import Stack
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import open_database
 from tidelog_service.store.registry import Registry
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(params=["embedded", "mosquitto"])
@@ -46,13 +41,4 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
 @pytest.fixture
 def corpus() -> Callable[[str], list[dict[str, Any]]]:
     """Reads a corpus by name; its absence is a failure in CI."""
-
-    def read(name: str) -> list[dict[str, Any]]:
-        folder = Path(os.environ.get("TIDELOG_CORPORA", ROOT.parent / "shared" / "corpora"))
-        path = folder / f"{name}.jsonl.gz"
-        if not path.exists():
-            absent(f"no corpus at {path}")
-        with gzip.open(path, "rt", encoding="utf8") as lines:
-            return [json.loads(line) for line in lines]
-
-    return read
+    return corpora.records

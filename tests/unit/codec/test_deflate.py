@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import zlib
+from time import process_time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidelog.codec.deflate import WINDOW_BYTES, Deflate
+from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX
+
+CODEC = Deflate()
+
+
+@given(st.binary(max_size=400), st.binary(max_size=400))
+def test_what_is_compressed_is_expanded(text: bytes, context: bytes) -> None:
+    assert CODEC.expand(CODEC.compress(text, context), len(text), context) == text
+
+
+def test_what_the_context_has_costs_next_to_nothing() -> None:
+    body = bytes(range(2, 202)) + b"\0"
+    assert len(CODEC.compress(body, body)) < 10
+    assert len(CODEC.compress(body, b"")) > 200
+
+
+def test_only_the_end_of_a_long_context_counts() -> None:
+    context = bytes(range(256)) * 200
+    data = CODEC.compress(b"text\0", context)
+    assert data == CODEC.compress(b"text\0", b"else" + context[-WINDOW_BYTES:])
+
+
+def test_a_bomb_is_not_expanded() -> None:
+    bomb = CODEC.compress(bytes(50_000_000), b"")
+    before = process_time()
+    for size in (0, 1, 1000):
+        with pytest.raises(ProtocolError, match="does not make"):
+            CODEC.expand(bomb, size, b"")
+    assert process_time() - before < 0.2
+
+
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_another_size_is_refused(wrong: int) -> None:
+    with pytest.raises(ProtocolError):
+        CODEC.expand(CODEC.compress(b"text\0", b""), 5 + wrong, b"")
+
+
+def test_a_size_over_the_limit_is_refused() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        CODEC.expand(b"", PAGE_BODIES_BYTES_MAX + 1, b"")
+    assert caught.value.wire_code is Code.LIMIT
+
+
+def test_cut_short_or_followed_by_more_it_is_refused() -> None:
+    data = CODEC.compress(b"some text that is long enough\0", b"")
+    for stop in range(len(data)):
+        with pytest.raises(ProtocolError):
+            CODEC.expand(data[:stop], 30, b"")
+    with pytest.raises(ProtocolError):
+        CODEC.expand(data + b"\0", 30, b"")
+
+
+@given(st.binary(max_size=60), st.integers(0, 100), st.binary(max_size=40))
+def test_any_bytes_are_a_text_of_the_size_or_refused(data: bytes, size: int, context: bytes) -> None:
+    try:
+        assert len(CODEC.expand(data, size, context)) == size
+    except ProtocolError:
+        return
+
+
+def test_other_implementations_read_it() -> None:
+    """Raw deflate of 32 KiB of window, as in RFC 1951."""
+    assert (
+        zlib.decompressobj(-15, b"hello there\0").decompress(CODEC.compress(b"hello\0", b"hello there\0"))
+        == b"hello\0"
+    )

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import corpora
+from tidelog.codec import bodies, ppmd
+from tidelog.codec.ppmd import ORDERS, Ppmd, memory_bytes
+from tidelog.wire.errors import Code, ProtocolError, UsageError
+from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX
+
+CODEC = Ppmd()
+FUZZER: Final = Path(__file__).parents[2] / "ppmd_fuzzer.py"
+WORDS = st.lists(st.sampled_from([b"salt ", b"tide ", b"ebb\0", b"\xff\xff", b"log\0"]), max_size=60).map(
+    b"".join
+)
+TEXTS = st.one_of(WORDS, st.binary(max_size=300))
+
+
+def scattered(seed: int, size: int) -> bytes:
+    """Text of few letters whose output just passes 32 KiB."""
+    rnd = random.Random(seed)
+    return bytes(
+        int(97 + 24 * rnd.random() * rnd.random()) if rnd.random() < 0.85 else 32 for _ in range(size)
+    )
+
+
+@settings(max_examples=200)
+@given(TEXTS, TEXTS, st.sampled_from([2, 4, 5, 6, 8, 64]))
+def test_what_is_compressed_is_expanded(text: bytes, context: bytes, order: int) -> None:
+    codec = Ppmd(order)
+    data = codec.compress(text, context)
+    assert codec.expand(data, len(text), context) == text
+    assert not data.endswith(b"\0")
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "data"),
+    [
+        (b"", b"", ""),
+        (b"hello\0", b"", "67fb837d6ff1"),
+        (b"hello\0", b"hello there\0hello you\0", "5273"),
+        (b"\xff\xfe\xfd\0" * 3, b"tide\0" * 9, "62a1f6ca692d"),
+    ],
+)
+def test_other_implementations_write_the_same(text: bytes, context: bytes, data: str) -> None:
+    assert CODEC.compress(text, context).hex() == data
+    assert CODEC.expand(bytes.fromhex(data), len(text), context) == text
+
+
+@pytest.mark.parametrize("seed", [187, 222, 317])
+def test_no_byte_is_lost_where_the_output_passes_32_kib(seed: int) -> None:
+    """These texts do not decode where pyppmd 1.3.1 encodes them in a single call."""
+    text = scattered(seed, 66_000)
+    assert CODEC.expand(CODEC.compress(text, b""), len(text), b"") == text
+
+
+def test_no_byte_is_lost_in_a_long_context() -> None:
+    text = scattered(342, 66_000)
+    assert CODEC.expand(CODEC.compress(b"tide\0", text), 5, text) == b"tide\0"
+
+
+def test_a_stream_that_ends_in_a_bare_system_error_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __init__(self, *_: int) -> None: ...
+
+        def decode(self, *_: object) -> bytes:
+            raise SystemError("returned NULL without setting an exception")
+
+    monkeypatch.setattr("tidelog.codec.ppmd.pyppmd.Ppmd7Decoder", Broken)
+    with pytest.raises(ProtocolError, match="damaged"):
+        CODEC.expand(b"", 5, b"")
+
+
+def test_the_decoder_is_called_once_and_with_more_input_than_it_can_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that has run out of input corrupts memory in its next call."""
+    calls: list[int] = []
+
+    class Counted:
+        def __init__(self, order: int, memory: int) -> None:
+            self._real = real(order, memory)
+
+        def decode(self, data: bytes, size: int) -> bytes:
+            calls.append(len(data) - 4 * size)
+            return bytes(self._real.decode(data, size))
+
+    assert ppmd.pyppmd is not None
+    real = ppmd.pyppmd.Ppmd7Decoder
+    monkeypatch.setattr(ppmd.pyppmd, "Ppmd7Decoder", Counted)
+    CODEC.expand(CODEC.compress(b"tide\0", b"ebb\0"), 5, b"ebb\0")
+    assert len(calls) == 1
+    assert calls[0] >= 64
+
+
+def test_sizes_are_refused_before_anything_is_decoded() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        CODEC.expand(b"", PAGE_BODIES_BYTES_MAX + 1, b"")
+    assert caught.value.wire_code is Code.LIMIT
+    with pytest.raises(ProtocolError):
+        CODEC.expand(bytes(200), 5, b"")
+
+
+def test_memory_is_derived_and_bounded() -> None:
+    assert memory_bytes(0) == 1 << 20
+    assert memory_bytes(1 << 16) == 1 << 20
+    assert memory_bytes((1 << 16) + 1) == 2 << 20
+    assert memory_bytes((256 + 16) << 10) == 8 << 20
+    assert memory_bytes(1 << 40) == 64 << 20
+
+
+@pytest.mark.parametrize("order", [ORDERS.start - 1, ORDERS.stop])
+def test_an_order_that_there_is_not_is_refused(order: int) -> None:
+    with pytest.raises(UsageError):
+        Ppmd(order)
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppmd, "pyppmd", None)
+    assert not ppmd.available()
+    with pytest.raises(UsageError) as caught:
+        Ppmd()
+    assert "tidelog[ppmd]" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("corpus", "missing", "bytes_max"),
+    # Less than 10 % above what all that is held, order 6 and 64 MiB give, for 100; 20 % for 20.
+    [("chat", 20, 545), ("chat", 100, 2640), ("telemetry", 20, 95), ("telemetry", 100, 475)],
+)
+def test_real_bodies_after_64_kib_of_context(corpus: str, missing: int, bytes_max: int) -> None:
+    listed = [row["body"].encode() for row in corpora.records(corpus)]
+    sizes = []
+    for end in range(10_000, 12_001, 500):
+        text = bodies.joined(listed[end - missing : end])
+        context = bodies.joined(listed[end - missing - 2000 : end - missing])[-(64 << 10) :]
+        data = CODEC.compress(text, context)
+        assert CODEC.expand(data, len(text), context) == text
+        sizes.append(len(data))
+    assert sum(sizes) / len(sizes) <= bytes_max
+
+
+def fuzz(seconds: int) -> None:
+    """Run the fuzzer as a process of its own: a crash of the decoder must not take pytest with it."""
+    ended = subprocess.run(
+        [sys.executable, FUZZER, str(seconds)],
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=False,
+    )
+    assert ended.returncode == 0, f"ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+    assert int(ended.stdout.split()[0]) > 100
+
+
+def test_damaged_streams_end_in_time_and_without_a_crash() -> None:
+    fuzz(seconds=4)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(900)
+def test_damaged_streams_for_long() -> None:
+    fuzz(seconds=600)

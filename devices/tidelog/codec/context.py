@@ -1,0 +1,188 @@
+"""Which held records prime a page: the same on both sides, by the same statement (docs/pages.md, "Context").
+
+First the records around those of the page, in rings, up to half of the budget; then the newest. Readings of a
+sensor look like their neighbours; a small channel alone would not fill the budget.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple, Protocol
+
+from tidelog.codec import bodies
+from tidelog.wire.ranges import EMPTY, RangeSet
+
+BUDGET_BYTES_MAX: Final = 256 << 10
+"""More brings a few per cent and costs both sides time by the byte."""
+
+BODY_BYTES_MAX: Final = 1_024
+"""Larger bodies are no context: they crowd out many small ones, and cut ones are always larger."""
+
+HISTORY_MIN: Final = 128
+HISTORY_MAX: Final = 512
+HISTORY_EACH: Final = 8
+"""Held records that prime the columns, for each record of the page: 4 us each, and more bring nothing."""
+
+LOOKS_MAX: Final = 16_384
+"""Steps of each of the two walks: bounds the work where records are empty, too large, or far apart."""
+
+_BATCH: Final = 128
+
+Key = tuple[str, int]
+"""Channel and seq."""
+
+
+class Entry(NamedTuple):
+    """A record that both sides hold.
+
+    Attributes:
+        body: may be left out, empty, where it is larger than ``BODY_BYTES_MAX``.
+        body_bytes: of the whole body.
+    """
+
+    channel: str
+    seq: int
+    time: int
+    body: bytes
+    body_bytes: int
+
+
+class Held(Protocol):
+    """The records that both sides know the device to hold with their whole bodies, as the request stated."""
+
+    def seqs(self) -> Mapping[str, RangeSet]:
+        """Their seqs, by channel in scope."""
+        ...
+
+    def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
+        """Those of these keys, in this order.
+
+        Args:
+            keys: of `seqs`, some hundreds at most.
+        """
+        ...
+
+    def newest(self) -> Iterator[Entry]:
+        """All of them in `order`, descending."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What primes a page.
+
+    Attributes:
+        records: whose bodies prime the codec, in `order`.
+        history: whose metadata primes the columns, the nearest to the page first.
+    """
+
+    records: tuple[Entry, ...]
+    history: tuple[Key, ...]
+
+    def text(self) -> bytes:
+        """The context as codecs take it."""
+        return bodies.joined(entry.body for entry in self.records)
+
+
+def order(entry: Entry) -> tuple[int, bytes, int]:
+    """By time, then channel, in UTF-8, then seq: how contexts and the bodies of a page are ordered."""
+    return entry.time, entry.channel.encode(), entry.seq
+
+
+def choose(page: Sequence[tuple[str, RangeSet]], held: Held, budget_bytes: int) -> Context:
+    """Find the context of a page.
+
+    Args:
+        page: the seqs of each of its parts, in their order; none of them held.
+        held: what the device holds, as the request stated it.
+        budget_bytes: of bodies with their ends, at most ``BUDGET_BYTES_MAX``; 0 for none.
+    """
+    chosen = _Chosen(budget_bytes // 2)
+    history: list[Key] = []
+    wanted = min(max(HISTORY_MIN, HISTORY_EACH * sum(seqs.count for _, seqs in page)), HISTORY_MAX)
+    keys = _rings(page, held.seqs())
+    while len(history) < wanted or not chosen.full:
+        near = held.entries(list(islice(keys, _BATCH)))
+        if not near:
+            break
+        history += [(entry.channel, entry.seq) for entry in near]
+        chosen.add(near)
+    chosen.widen(budget_bytes)
+    newest = islice(held.newest(), LOOKS_MAX)
+    while not chosen.full and (entries := list(islice(newest, _BATCH))):
+        chosen.add(entries)
+    return Context(records=chosen.ordered(), history=tuple(history[:wanted]))
+
+
+class _Chosen:
+    """Records taken until the next would pass the budget."""
+
+    __slots__ = ("_budget_bytes", "_entries", "_size", "full")
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._entries: dict[Key, Entry] = {}
+        self._size = 0
+        self._budget_bytes = budget_bytes
+        self.full = not budget_bytes
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            key = entry.channel, entry.seq
+            if self.full or key in self._entries or entry.body_bytes > BODY_BYTES_MAX:
+                continue
+            size = bodies.size(entry.body)
+            if self._size + size > self._budget_bytes:
+                self.full = True
+                return
+            self._size += size
+            self._entries[key] = entry
+
+    def widen(self, budget_bytes: int) -> None:
+        self._budget_bytes = budget_bytes
+        self.full = not budget_bytes
+
+    def ordered(self) -> tuple[Entry, ...]:
+        return tuple(sorted(self._entries.values(), key=order))
+
+
+def _rings(page: Sequence[tuple[str, RangeSet]], held: Mapping[str, RangeSet]) -> Iterator[Key]:
+    """For each run of the page the nearest held record below and above it; then the next; each once."""
+    ways: list[tuple[str, Iterator[int]]] = []
+    for channel, seqs in page:
+        have = held.get(channel, EMPTY)
+        for start, stop in seqs.runs:
+            ways += [(channel, _below(have, start)), (channel, _above(have, stop))]
+    seen: set[Key] = set()
+    for key in islice(_turns(ways), LOOKS_MAX):
+        if key not in seen:
+            seen.add(key)
+            yield key
+
+
+def _turns(ways: list[tuple[str, Iterator[int]]]) -> Iterator[Key]:
+    """One of each in turn, until all have ended."""
+    while ways:
+        left = []
+        for channel, way in ways:
+            seq = next(way, None)
+            if seq is not None:
+                left.append((channel, way))
+                yield channel, seq
+        ways = left
+
+
+def _below(seqs: RangeSet, stop: int) -> Iterator[int]:
+    """The seqs below, descending."""
+    for i in range(bisect_left(seqs.runs, (stop, 0)) - 1, -1, -1):
+        first, end = seqs.runs[i]
+        yield from reversed(range(first, min(end, stop)))
+
+
+def _above(seqs: RangeSet, start: int) -> Iterator[int]:
+    """The seqs from here on, ascending."""
+    for i in range(max(bisect_left(seqs.runs, (start, 0)) - 1, 0), len(seqs.runs)):
+        first, end = seqs.runs[i]
+        yield from range(max(first, start), end)

@@ -15,6 +15,7 @@ help:            ## list the targets
 setup: $(STAMP)  ## create the environment and install
 
 $(STAMP): pyproject.toml
+	@echo "installing into $(VENV) (once, about half a minute)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[service,fleet]' --group dev

@@ -86,20 +86,22 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """One line."""
-        counts, cost = self.counts, self.cost
-        went = (
-            f"{counted(len(self.crew.seats), 'device')}, {counted(self.records, 'message')}, "
-            f"{counted(counts.cuts, 'cut')}, {counted(counts.wipes, 'wipe')}"
-        )
+        """Whether it is clean, and what is wrong, in one line."""
         if self.clean:
-            return (
-                f"clean: {went}: nothing missing, nothing twice, nothing foreign; syncs "
-                f"{sized(cost.bytes_up + cost.bytes_down)}, full resend {sized(cost.full_resend_bytes)}"
-            )
+            return "clean: nothing missing, nothing twice, nothing foreign"
         kinds = Counter(fault.kind for fault in self.faults)
         listed = ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common())
-        return f"not clean: {went}: {listed}"
+        return f"not clean: {listed}"
+
+    @property
+    def account(self) -> str:
+        """What happened and what it cost, in one line."""
+        counts, cost = self.counts, self.cost
+        return (
+            f"{counted(len(self.crew.seats), 'device')}, {counted(self.records, 'message')}, "
+            f"{counted(counts.cuts, 'cut')}, {counted(counts.wipes, 'wipe')}; syncs "
+            f"{sized(cost.bytes_up + cost.bytes_down)}, full resend {sized(cost.full_resend_bytes)}"
+        )
 
 
 def sync_cost(syncs: Sequence[Synced], logs: Mapping[str, Sequence[Record]]) -> SyncCost:
@@ -145,6 +147,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
     return {
         "clean": outcome.clean,
         "verdict": outcome.verdict,
+        "account": outcome.account,
         "seed": outcome.seed,
         "devices": len(crew.seats),
         "users": len(crew.users),
@@ -179,7 +182,8 @@ def _rows(outcome: Outcome) -> Iterable[tuple[str, str, str]]:
     yield "channels", f"{len(crew.rooms):,}", f"{direct:,} between two users"
     yield "time", f"{outcome.seconds:,.0f} s", f"and {outcome.settling_s:,.1f} s to come into step"
     yield "messages written", f"{counts.written:,}", f"{outcome.records:,} stored; {outcome.texts}"
-    yield "receipts", f"{counts.receipts:,}", "the others: restarted or wiped before"
+    others = "the others: restarted or wiped before" if counts.receipts < counts.written else ""
+    yield "receipts", f"{counts.receipts:,}", others
     yield "records delivered", f"{counts.delivered:,}", f"{cost.records:,} by syncs, the others live"
     yield "links cut", f"{counts.cuts:,}", "by resets and in silence"
     yield "restarts", f"{counts.restarts:,}", f"and {counts.revived:,} to reconnect sooner"

@@ -5,13 +5,15 @@ Loading is put off so that ``tidelog --help`` and each command import no more th
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 SERVICE: Final = "The service and its data"
@@ -49,6 +51,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="sync", summary="Fetch what this device lacks.", panel=DEVICE, module="sync"),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
+    Entry(name="outbox", summary="See to messages that were refused.", panel=DEVICE, module="outbox"),
     Entry(name="decode", summary="Show what packed frames say.", panel=TOOLS, module="decode"),
     Entry(
         name="fleet",
@@ -80,7 +83,40 @@ def load(entry: Entry) -> TyperCommand | TyperGroup:
     if not isinstance(command, (TyperCommand, TyperGroup)):
         raise TypeError(f"{entry.module}.app is no command")
     command.name = entry.name
+    for one in _family(command):
+        one.help = flowing(inspect.cleandoc(one.help or ""))
+        _hide_types(one)
     return command
+
+
+def _family(command: TyperCommand | TyperGroup) -> Iterator[TyperCommand | TyperGroup]:
+    """A command, and the commands in it where it is a group."""
+    yield command
+    for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
+        if isinstance(inner, (TyperCommand, TyperGroup)):
+            yield from _family(inner)
+
+
+def flowing(text: str) -> str:
+    """Help that fills lines of any width: the lines of a paragraph are joined, indented ones stay.
+
+    typer's rich mode keeps line ends, and docstrings are as wide as the source.
+    """
+    return re.sub(r"(?<=[^\n])\n(?=[^\s])", " ", text)
+
+
+def _hide_types(command: TyperCommand | TyperGroup) -> None:
+    """Leave ``<bool>`` and ``<list[str]>`` out of the help: an option's word says what it takes."""
+    for param in command.get_params(typer.Context(command)):  # with --help, which typer adds there
+        if isinstance(param, TyperArgument):
+            vars(param)["display_type_rich"] = _no_type  # typer has no setting for it
+        elif isinstance(param, TyperOption) and param.is_flag:
+            param.metavar = ""
+
+
+def _no_type(ctx: object) -> None:
+    """Takes the place of a method that typer calls with this keyword."""
+    del ctx
 
 
 def deferred() -> Iterator[Deferred]:

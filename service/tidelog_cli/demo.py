@@ -80,13 +80,16 @@ def commands(data: Path, url: str, terminals: Sequence[Terminal]) -> Iterator[st
     yield ""
     yield f"{other.user} watches, {phone.user} sends, her tablet fetches what it lacks and prints it:"
     yield ""
-    yield _own(data, other, "watch")
-    yield _own(data, phone, "send", CHANNEL, "hello")
-    yield _own(data, tablet, "sync")
-    yield _own(data, tablet, "log", CHANNEL)
+    yield _export(data)
+    yield _own(other, "watch")
+    yield _own(phone, "send", CHANNEL, "hello")
+    yield _own(tablet, "sync")
+    yield _own(tablet, "log", CHANNEL)
     yield ""
     yield "The same without the SDK, with Mosquitto's clients in the JSON encoding: send, sync, watch"
-    yield "(a sync with live makes the service push in JSON for some minutes; then sync again):"
+    yield "(a sync with live makes the service push in JSON for some minutes; then sync again)."
+    yield "Sync and watch are one device, so one of the two at a time: a device id has one connection;"
+    yield "what a break missed, the next sync brings."
     yield ""
     hello = {"type": "message", "channel": CHANNEL, "text": "hello"}
     ask = {"type": "sync", "live": True}
@@ -99,22 +102,24 @@ def commands(data: Path, url: str, terminals: Sequence[Terminal]) -> Iterator[st
     yield ""
 
 
-def _own(data: Path, terminal: Terminal, *words: str) -> str:
-    place = str((data / "profiles").absolute())
-    return "  " + shlex.join([*_program(), *words, "--as", terminal.device, "--profile-dir", place])
-
-
-def _program() -> list[str]:
-    """How this command can be called from any folder."""
-    called = Path(sys.argv[0])
-    if called.name != "tidelog":
-        return [sys.executable, "-m", "tidelog_cli"]
+def _export(data: Path) -> str:
+    """The line that makes the short ones work in a terminal of any folder."""
+    script = _script()
     found = shutil.which("tidelog")
-    return (
-        ["tidelog"]
-        if found and called.exists() and Path(found).samefile(called)
-        else [str(called.absolute())]
-    )
+    at_hand = script is None or (found is not None and Path(found).samefile(script))
+    path = "" if script is None or at_hand else f'PATH={shlex.quote(str(script.parent))}:"$PATH" '
+    return f"  export {path}TIDELOG_PROFILES={shlex.quote(str((data / 'profiles').absolute()))}"
+
+
+def _own(terminal: Terminal, *words: str) -> str:
+    program = ["tidelog"] if _script() else [sys.executable, "-m", "tidelog_cli"]
+    return "  " + shlex.join([*program, *words, "--as", terminal.device])
+
+
+def _script() -> Path | None:
+    """Where the installed command is: the one called, or the one beside the interpreter."""
+    places = (Path(sys.argv[0]), Path(sys.executable).parent / "tidelog")
+    return next((path.absolute() for path in places if path.name == "tidelog" and path.is_file()), None)
 
 
 def _mosquitto(tool: str, url: str, terminal: Terminal, *words: str) -> str:

@@ -152,7 +152,10 @@ def test_serve_says_in_one_line_that_it_is_ready_and_ends_with_0(number: int, ti
         line = service.line()
         assert line.startswith("tidelog: ready on mqtt://127.0.0.1:")
         assert str(tidelog.folder / "data") in line
-        assert service.stop(number)[0] == 0
+        code, err = service.stop(number)
+        assert code == 0
+        stopped = f"tidelog: stopped; everything received is in {tidelog.folder / 'data'}"
+        assert err.splitlines()[-1] == stopped
         assert service.rest() == []
     assert tidelog.json("user", "list") == []
 
@@ -176,7 +179,7 @@ def test_what_one_device_sends_another_syncs_and_prints(tidelog: Shell) -> None:
         assert report["bytes_up"] > 0 < report["bytes_down"]
         assert tidelog.log("pad") == [("room1", 1, "hello"), ("room1", 2, "piped\n")]
         assert tidelog.log("phone") == tidelog.log("pad")
-        assert tidelog("sync", "--as", "pad").startswith("up to date: 0 new records in 1 round, ")
+        assert tidelog("sync", "--as", "pad").startswith("0 new records, up to date (1 round, ")
 
 
 def test_a_device_can_be_given_by_options_and_environment(tidelog: Shell) -> None:
@@ -226,17 +229,34 @@ def test_what_was_written_without_a_link_goes_out_later(tidelog: Shell) -> None:
     tidelog("send", "room1", "two", "--as", "phone", "--no-wait")
     port = url.rpartition(":")[2]
     with tidelog.serving("--port", port):
-        assert tidelog.json("sync", "--as", "phone")["outbox"] == 0
+        report = tidelog.json("sync", "--as", "phone")
+        assert (report["sent"], report["outbox"], report["refused"]) == (2, 0, 0)
+        assert report["seconds"] == round(report["seconds"], 3)
+        tidelog("send", "room1", "three", "--as", "phone", "--no-wait")
+        assert tidelog("sync", "--as", "phone").startswith(
+            "sent 1 from the outbox; 0 new records, up to date "
+        )
         tidelog("sync", "--as", "pad")
-    assert tidelog.log("pad") == [("room1", 1, "one"), ("room1", 2, "two")]
+    assert tidelog.log("pad") == [("room1", n, text) for n, text in enumerate(("one", "two", "three"), 1)]
 
 
-def test_a_message_that_is_refused_ends_with_4_and_stays_in_the_outbox(tidelog: Shell) -> None:
+def test_a_refused_message_ends_send_with_4_and_later_syncs_with_0(tidelog: Shell) -> None:
+    """It stays in the outbox until it is discarded, or sent again once the reason is gone."""
     with tidelog.serving() as url:
         room_of_two(tidelog, url)
         tidelog("send", "nowhere", "hello", "--as", "phone", code=4)
-        report = tidelog.json("sync", "--as", "phone", code=7)
-        assert (report["complete"], report["outbox"]) == (True, 1)
+        tidelog("send", "later", "too early", "--as", "phone", "--no-wait")
+        for sent in (0, 0):
+            report = tidelog.json("sync", "--as", "phone")
+            assert (report["complete"], report["outbox"], report["refused"]) == (True, 0, 2)
+            assert report["sent"] == sent
+        tidelog("outbox", "discard", "1", "--as", "phone")
+        tidelog("channel", "add", "later", "alice")
+        tidelog("outbox", "resubmit", "2", "--as", "phone")
+        report = tidelog.json("sync", "--as", "phone")
+        assert (report["outbox"], report["refused"]) == (0, 0)
+        assert tidelog.json("outbox", "list", "--as", "phone") == []
+        assert tidelog.log("phone") == [("later", 1, "too early")]
 
 
 def test_what_was_imported_before_is_served(tidelog: Shell) -> None:
@@ -254,11 +274,10 @@ def test_what_was_imported_before_is_served(tidelog: Shell) -> None:
     assert tidelog.log("phone") == [("old", n + 1, f"line {n}") for n in range(300)]
 
 
-def pasted(line: str, **options: Any) -> str:
-    """Run a line as a shell would."""
-    done = subprocess.run(
-        shlex.split(line), capture_output=True, text=True, timeout=30, check=True, **options
-    )
+def pasted(*lines: str) -> str:
+    """Run lines in a shell of their own."""
+    script = "\n".join(lines)
+    done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=30, check=True)
     return done.stdout
 
 
@@ -268,20 +287,20 @@ def test_the_commands_of_the_demonstration_work_as_they_are_printed(tidelog: She
         lines = []
         while not lines or "mosquitto_sub" not in lines[-1]:
             lines.append(service.line())
-        watch, send, sync, log, publish, request, subscribe = [
+        export, watch, send, sync, log, publish, request, subscribe = [
             line for line in lines if line.startswith("  ")
         ]
-        with Running(shlex.split(watch), tidelog.environment) as watching:
-            assert pasted(send).startswith("room1: stored as 1 ")
+        with Running(["sh", "-ec", f"{export}\nexec {watch}"], dict(os.environ)) as watching:
+            assert pasted(export, send).startswith("room1: stored as 1 ")
             assert "hello" in watching.line()
             assert watching.stop(signal.SIGINT)[0] == 130
-        assert pasted(sync).startswith("up to date: 1 new record ")
-        assert "alice" in pasted(log)
+        assert pasted(export, sync).startswith("1 new record, up to date ")
+        assert "alice" in pasted(export, log)
         pasted(publish)
         eventually(lambda: len(json.loads(pasted(request))["records"]) == 2)
         with Running(shlex.split(subscribe), tidelog.environment) as subscribed:
             time.sleep(0.5)  # mosquitto_sub does not tell when it is connected
-            pasted(send)
+            pasted(export, send)
             assert json.loads(subscribed.line())["records"][0]["text"] == "hello"
             subscribed.stop(signal.SIGINT)
         assert service.stop()[0] == 0

@@ -79,6 +79,15 @@ def test_the_python_example(served: tuple[Path, int]) -> None:
     assert (ran.returncode, ran.stdout) == (0, "1 alice hello\n"), ran.stderr
 
 
+def test_setup_says_that_it_installs_before_it_is_quiet() -> None:
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "-n", "-W", "pyproject.toml", "setup"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert recipe[0] == 'echo "installing into .venv (once, about half a minute)"'
+    assert any("pip install" in line for line in recipe[1:])
+
+
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf8")):

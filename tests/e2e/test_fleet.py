@@ -123,7 +123,7 @@ def test_a_service_that_lies_is_found_out(way: str, kind: str, tmp_path: Path) -
     )
     assert ended.returncode == 7, ended.stderr
     assert "not clean" in ended.stdout
-    assert f"{kind} " in ended.stdout.splitlines()[-1]
+    assert f"{kind} " in ended.stdout.splitlines()[-2]
     (kept,) = tmp_path.glob("tidelog-fleet-*")
     assert str(kept) in ended.stderr
     assert list(kept.glob("f1u1a-1.db"))
@@ -151,6 +151,16 @@ def test_a_service_that_runs_already_needs_its_folder() -> None:
     ended = tidelog("fleet", "--url", "mqtt://127.0.0.1:1")
     assert ended.returncode == 2
     assert "--url needs --data" in ended.stderr
+
+
+def test_a_service_that_does_not_answer_gets_no_users(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    tidelog("user", "add", "alice", "--data", data)
+    ended = tidelog("fleet", "--url", "mqtt://127.0.0.1:1", "--data", data, "--json")
+    assert ended.returncode == 3
+    assert json.loads(ended.stderr.splitlines()[-1])["error"]["code"] == "offline"
+    users = json.loads(tidelog("user", "list", "--data", data, "--json").stdout)
+    assert [user["user"] for user in users] == ["alice"]
 
 
 def _environment(temporary: Path) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_registry
-from tidelog_cli.terminal import local_time, print_json, print_line, print_rows
+from tidelog_cli.terminal import local_time, note, print_json, print_line, print_rows
 
 app = typer.Typer(help="Add and list channels and their members.", no_args_is_help=True, add_completion=False)
 
@@ -55,11 +56,10 @@ def add(
 def join(
     channel: _Name, users: _Users, data: options.Data = Path("data"), as_json: options.Json = False
 ) -> None:
-    """Make users members."""
+    """Make users members. One who is a member already stays one."""
     with opened_registry(data, create=False) as registry:
-        for user in users:
-            registry.join(channel, user)
-    _print_changed(channel, users, "joined", as_json=as_json)
+        joined = [user for user in users if _changed(registry.join, channel, user, "member_exists")]
+    _print_changed(channel, joined, "joined", as_json=as_json)
 
 
 @app.command()
@@ -68,15 +68,26 @@ def leave(
 ) -> None:
     """End memberships. What the users wrote stays."""
     with opened_registry(data, create=False) as registry:
-        for user in users:
-            registry.leave(channel, user)
-    _print_changed(channel, users, "left", as_json=as_json)
+        left = [user for user in users if _changed(registry.leave, channel, user, "no_member")]
+    _print_changed(channel, left, "left", as_json=as_json)
+
+
+def _changed(change: Callable[[str, str], None], channel: str, user: str, already: str) -> bool:
+    """Change a membership; one that is so already is worth a note, no failure."""
+    try:
+        change(channel, user)
+    except UsageError as error:
+        if error.code != already:
+            raise
+        note(str(error))
+        return False
+    return True
 
 
 def _print_changed(channel: str, users: list[str], verb: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"channel": channel, verb: users})
-    else:
+    elif users:
         print_line(f"{', '.join(users)} {verb} channel {channel}")
 
 

@@ -30,7 +30,11 @@ def decode(
 
     Reads payloads in hex, lines of `mosquitto_sub -F '%t %x'` or `-v`, or one raw payload on standard input:
 
-        mosquitto_sub ... -t 'tl1/+/re' -F '%t %x' | tidelog decode
+        mosquitto_sub -i DEVICE -u DEVICE -P SECRET -t tl1/DEVICE/re -F '%t %x' |
+            tidelog decode
+
+    This reads a device's answers with the device's own account, while the device itself is not connected:
+    brokers show a topic of a device to nobody else.
 
     A frame that does not follow the protocol is shown with what is wrong; then this ends with 5.
     """

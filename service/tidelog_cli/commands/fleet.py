@@ -6,6 +6,7 @@ import base64
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ import typer
 from rich.console import Console
 
 from tidelog.replica.ports import Record
-from tidelog.wire.errors import UsageError
+from tidelog.wire.errors import Unavailable, UsageError
+from tidelog.wire.url import BrokerUrl
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_database
 from tidelog_cli.exits import ExitCode
@@ -39,6 +41,8 @@ app = typer.Typer(add_completion=False)
 
 _SEEDS = 1_000_000
 """Seeds that are drawn are below this: easy to type again."""
+
+_REACH_SECONDS = 10.0
 
 
 @app.command()
@@ -96,6 +100,8 @@ def fleet(
     healed, and each device's store is compared with the service's: nothing missing, nothing twice, nothing
     that its user may not read. Ends with 0 where that holds, with 7 where it does not; then the stores
     are kept and their folder is told.
+
+    With --url its users, devices, channels and records stay in the data folder of that service.
 
     Without --url it starts a service of its own on a free port. Ctrl-C ends the writing early and still
     checks; a second one ends at once.
@@ -172,8 +178,26 @@ def _deployed(url: str | None, data: Path | None, folder: Path) -> Iterator[Serv
             "--url needs --data",
             hint="the fleet adds its users there and reads there what the service stored",
         )
+    _check_reached(url)
     with opened_database(data, create=False) as database:
         yield ServiceDeployment(url, database)
+
+
+def _check_reached(url: str) -> None:
+    """Whether something listens there, before anything is written into the folder of a live service.
+
+    Raises:
+        Unavailable: code ``offline``: nothing does.
+        UsageError: code ``url``.
+    """
+    broker = BrokerUrl.parse(url)
+    try:
+        socket.create_connection((broker.host, broker.port), timeout=_REACH_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Unavailable(
+            f"no connection to {broker}: {why}", code="offline", hint="is the broker's address right?"
+        ) from error
 
 
 @contextmanager
@@ -251,3 +275,4 @@ def _print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if outcome.early:
         note("ended early")
     print_line(styled(printable(outcome.verdict), "32" if outcome.clean else "1;31"))
+    print_line(printable(outcome.account))

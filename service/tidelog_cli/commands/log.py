@@ -13,9 +13,9 @@ from tidelog.store.sqlite import SqliteStore
 from tidelog.wire.errors import UsageError
 from tidelog.wire.topics import checked_channel
 from tidelog_cli import options
+from tidelog_cli.backlog import Backlog
 from tidelog_cli.identity import MEMORY, Identity
 from tidelog_cli.lines import print_record
-from tidelog_cli.terminal import counted, note
 
 app = typer.Typer(add_completion=False)
 
@@ -56,8 +56,7 @@ def log(
             found = _all(opened, holding) if tail is None else _newest(opened, holding, tail)
             for record in found:
                 print_record(record, as_json=as_json, channel_width=width)
-        if waiting := len(opened.load().outbox):
-            note(f"{counted(waiting, 'message')} without a receipt in the outbox")
+        Backlog.of(opened.load().outbox).told(profile)
 
 
 def _chosen(store: Store, channel: str | None) -> list[Holding]:

@@ -6,19 +6,21 @@ import sys
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from tidelog.device import Device
 from tidelog.replica.steps import Receipt
-from tidelog.wire.errors import Unavailable, UsageError
+from tidelog.wire.errors import Denied, Unavailable, UsageError
 from tidelog_cli import options
 from tidelog_cli.identity import MEMORY, Identity
 from tidelog_cli.session import opened_device
 from tidelog_cli.terminal import local_time, print_json, print_line
 
 app = typer.Typer(add_completion=False)
+
+_KEPT: Final = "the message is in the outbox; the next `tidelog sync` sends it"
 
 
 @app.command()
@@ -70,22 +72,32 @@ def send(
         )
     with opened_device(identity, live=False) as session:
         waiting = session.send(channel, body, kind=kind, content_type=content_type)
-        receipt = None if no_wait else _receipt(session, waiting, timeout)
+        receipt = None if no_wait else _receipt(session, waiting, timeout, kept=identity.local()[1] != MEMORY)
     _print_sent(channel, receipt, as_json=as_json)
 
 
-def _receipt(device: Device, waiting: Future[Receipt], timeout: float) -> Receipt:
+def _receipt(device: Device, waiting: Future[Receipt], timeout: float, *, kept: bool) -> Receipt:
     deadline = time.monotonic() + timeout
-    device.connect(timeout)
+    try:
+        device.connect(timeout)
+    except (Unavailable, Denied) as error:
+        error.hint = _with_kept(error.hint, kept=kept)
+        raise
     try:
         return waiting.result(max(0.0, deadline - time.monotonic()))
     except TimeoutError:
         raise Unavailable(
             f"no receipt within {timeout:g} s",
             code="timeout",
-            hint="is the service running beside the broker? The message is in the outbox (unless in memory)"
-            " and goes out with the next command that connects",
+            hint=_with_kept("is the service running beside the broker?", kept=kept),
         ) from None
+
+
+def _with_kept(hint: str, *, kept: bool) -> str:
+    """A hint that ends with where the message is; one in memory ends with the command."""
+    if not kept:
+        return hint
+    return f"{hint} ({_KEPT})" if hint else _KEPT
 
 
 def _print_sent(channel: str, receipt: Receipt | None, *, as_json: bool) -> None:

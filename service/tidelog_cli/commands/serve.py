@@ -14,7 +14,7 @@ import typer
 from tidelog.wire.errors import TidelogError
 from tidelog_cli import demo, options
 from tidelog_cli.exits import ExitCode
-from tidelog_cli.terminal import print_json, print_line
+from tidelog_cli.terminal import note, print_json, print_line
 from tidelog_service import logs
 from tidelog_service.config import Settings, load
 from tidelog_service.runner import Service
@@ -60,7 +60,7 @@ def serve(
     given = {"service.data": data, "broker.host": host, "broker.port": port, "broker.url": broker}
     settings = load(config, {name: value for name, value in given.items() if value is not None})
     logs.configure(level=settings.log.level, style=settings.log.format)
-    with _until_stopped():
+    with _until_stopped(settings.service.data):
         service = Service(settings)
         try:
             service.start()
@@ -75,7 +75,7 @@ def serve(
 
 
 @contextmanager
-def _until_stopped() -> Iterator[None]:
+def _until_stopped(data: Path) -> Iterator[None]:
     """Ends the block at the first SIGINT or SIGTERM; a second one meets the system's own handlers."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -87,7 +87,7 @@ def _until_stopped() -> Iterator[None]:
     try:
         yield
     except _Stopped:
-        return
+        note(f"tidelog: stopped; everything received is in {data}")
 
 
 def _announce(settings: Settings, url: str, *, with_demo: bool, as_json: bool) -> None:

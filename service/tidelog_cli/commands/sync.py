@@ -11,9 +11,10 @@ import typer
 from tidelog.device import Device
 from tidelog.replica.steps import SyncReport
 from tidelog_cli import options
+from tidelog_cli.backlog import Backlog
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.identity import Identity
-from tidelog_cli.session import opened_device
+from tidelog_cli.session import device_at_rest
 from tidelog_cli.terminal import counted, note, print_json, print_line
 
 app = typer.Typer(add_completion=False)
@@ -53,7 +54,8 @@ def sync(
     """Fetch what this device lacks.
 
     First it sends what waits in the outbox. Then it says what the sync brought and cost: MQTT bytes on the
-    socket, headers included. Ends with 7 where something remains.
+    socket, headers included. Ends with 7 where something remains; messages that the service has refused do
+    not count, see `tidelog outbox`.
     """
     identity = Identity(
         url=url,
@@ -63,7 +65,8 @@ def sync(
         profile=profile,
         profile_folder=profile_dir,
     )
-    with opened_device(identity, live=False) as session:
+    with device_at_rest(identity, live=False) as session:
+        before = Backlog.of(session.outbox())
         _empty_outbox(session, timeout)
         report = session.sync(
             channels=channel or None,
@@ -73,34 +76,32 @@ def sync(
             order=order,
             timeout=timeout,
         )
-        waiting = len(session.outbox())
-    _print_report(report, waiting, as_json=as_json)
-    if waiting or not report.complete:
+        after = Backlog.of(session.outbox())
+    refused = len(after.refused) - len(before.refused)
+    _print_report(report, after, sent=before.waiting - after.waiting - refused, as_json=as_json)
+    if not as_json:
+        after.told(profile)
+    if after.waiting or not report.complete:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _empty_outbox(device: Device, timeout: float) -> None:
     """Wait for the receipts of what earlier commands left, so that the sync knows those records as held."""
     deadline = time.monotonic() + timeout
-    if _unsent(device):
+    if Backlog.of(device.outbox()).waiting:
         device.connect(timeout)
-    while _unsent(device) and time.monotonic() < deadline:
+    while Backlog.of(device.outbox()).waiting and time.monotonic() < deadline:
         time.sleep(_OUTBOX_POLL_SECONDS)
 
 
-def _unsent(device: Device) -> bool:
-    return any(not entry.rejected for entry in device.outbox())
-
-
-def _print_report(report: SyncReport, waiting: int, *, as_json: bool) -> None:
+def _print_report(report: SyncReport, left: Backlog, *, sent: int, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(report) | {"outbox": waiting})
+        outbox = {"sent": sent, "outbox": left.waiting, "refused": len(left.refused)}
+        print_json(asdict(report) | {"seconds": round(report.seconds, 3)} | outbox)
         return
-    print_line(summary(report))
+    print_line((f"sent {sent:,} from the outbox; " if sent else "") + summary(report))
     for name in report.gone:
         note(f"channel {name}: there is none, or this device's user is not a member of it")
-    if waiting:
-        note(f"{counted(waiting, 'message')} without a receipt in the outbox")
 
 
 def summary(report: SyncReport) -> str:
@@ -108,6 +109,6 @@ def summary(report: SyncReport) -> str:
     state = "up to date" if report.complete else "more remains"
     total = report.bytes_up + report.bytes_down
     return (
-        f"{state}: {counted(report.records, 'new record')} in {counted(report.rounds, 'round')}, "
-        f"{total:,} bytes ({report.bytes_up:,} up, {report.bytes_down:,} down), {report.seconds:.2f} s"
+        f"{counted(report.records, 'new record')}, {state} ({counted(report.rounds, 'round')}, "
+        f"{total:,} bytes: {report.bytes_up:,} up, {report.bytes_down:,} down, {report.seconds:.2f} s)"
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -39,6 +40,25 @@ def test_help_names_every_command_and_every_exit_code(tidelog: Command) -> None:
     assert all(f"{entry.name} {entry.summary}" in words for entry in ENTRIES)
     assert all(f"{code.value:>3}  " in exit_codes() for code in ExitCode)
     assert all(line.strip() in shown.out for line in exit_codes().splitlines())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_help_fills_its_lines_and_shows_no_types(
+    entry: catalogue.Entry, tidelog: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    shown = tidelog(entry.name, "--help")
+    assert shown.code == 0
+    lines = shown.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "<bool>" not in shown.out
+    assert "<str>" not in shown.out
+    assert "list[str]" not in shown.out
+    prose = lines[3 : next((n for n, line in enumerate(lines) if "─" in line), len(lines))]
+    for line, following in pairwise(prose):
+        word = following[1:].partition(" ")[0]
+        if line.strip() and word and not line.startswith("   "):
+            assert len(line.rstrip()) + 1 + len(word) >= 79, "it was broken before its line was full"
 
 
 def test_without_a_command_the_help_is_shown(tidelog: Command) -> None:

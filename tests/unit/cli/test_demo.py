@@ -49,14 +49,39 @@ def test_the_commands_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lines = [
         shlex.split(line) for line in demo.commands(tmp_path / "my data", URL, terminals) if line[:2] == "  "
     ]
-    own = [words for words in lines if not words[0].startswith("mosquitto_")]
-    assert [words[words.index("--as") - 1] for words in own] == ["watch", "hello", "sync", "room1"]
-    assert all(words[-1] == str(tmp_path / "my data" / "profiles") for words in own)
+    export, *own = [words for words in lines if not words[0].startswith("mosquitto_")]
+    assert export[0] == "export"
+    assert export[-1] == f"TIDELOG_PROFILES={tmp_path / 'my data' / 'profiles'}"
+    assert own == [
+        ["tidelog", "watch", "--as", "bob-phone"],
+        ["tidelog", "send", "room1", "hello", "--as", "alice-phone"],
+        ["tidelog", "sync", "--as", "alice-tablet"],
+        ["tidelog", "log", "room1", "--as", "alice-tablet"],
+    ]
     others = [words for words in lines if words[0].startswith("mosquitto_")]
     assert [words[0] for words in others] == ["mosquitto_pub", "mosquitto_rr", "mosquitto_sub"]
     assert all(words[words.index("-p") + 1] == "1884" for words in others)
     assert all(words[words.index("-i") + 1] == words[words.index("-u") + 1] for words in others)
     assert json.loads(others[0][-1]) == {"type": "message", "channel": "room1", "text": "hello"}
+
+
+def test_the_path_is_exported_where_the_command_is_not_found_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my bin" / "tidelog"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.setattr("sys.argv", [str(script)])
+    terminals = demo.provisioned(tmp_path / "data", URL)
+
+    def export() -> list[str]:
+        lines = demo.commands(tmp_path / "data", URL, terminals)
+        return shlex.split(next(line for line in lines if line.startswith("  export ")))
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert export()[1] == f"PATH={script.parent}:$PATH"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert [word.partition("=")[0] for word in export()] == ["export", "TIDELOG_PROFILES"]
 
 
 def test_for_programs_the_devices_are_told_with_their_secrets(tmp_path: Path) -> None:

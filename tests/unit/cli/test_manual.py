@@ -37,8 +37,9 @@ def test_everything_is_described_and_speaks_json(entry: Entry) -> None:
         assert "--json" in {name for param in options for name in param.opts}
 
 
-@pytest.mark.parametrize("command", ["send", "sync", "log", "watch"])
+@pytest.mark.parametrize("command", ["send", "sync", "log", "watch", "outbox"])
 def test_device_commands_are_called_alike(command: str) -> None:
     entry = next(entry for entry in ENTRIES if entry.name == command)
-    given = {name for param in load(entry).params for name in param.opts}
-    assert {"--url", "--device", "--store", "--secret-file", "--as", "--profile-dir"} <= given
+    for one in commands(entry):
+        given = {name for param in one.params for name in param.opts}
+        assert {"--url", "--device", "--store", "--secret-file", "--as", "--profile-dir"} <= given

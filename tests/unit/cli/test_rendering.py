@@ -68,14 +68,14 @@ def test_any_payload_is_told_or_is_that_error(payload: bytes, topic: str) -> Non
 def test_for_people_objects_are_indented_and_entries_of_lists_are_lines() -> None:
     batch = Messages(
         outbox=b"abcd",
-        messages=(Message(n=1, channel="r", body=b"a\x1b"), Message(n=2, channel="r", body=b"b")),
+        messages=(Message(n=1, channel="r", body=b"some text\x1b"), Message(n=2, channel="r", body=b"b")),
     )
     told = described(Packet(payload=encode(batch, Encoding.PACKED)))["frame"]
     assert list(lines(told)) == [
         "  type      messages",
         "  outbox    61626364",
         "  messages",
-        "    n 1  channel r  text a\\x1b",
+        "    n 1  channel r  text some text\\x1b",
         "    n 2  channel r  text b",
     ]
     assert list(lines({"have": {"r": {"ranges": [[1, 5]]}}})) == ["  have", "    r", "      ranges  [[1, 5]]"]

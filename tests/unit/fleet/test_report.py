@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -59,17 +60,30 @@ def test_a_sync_of_a_log_that_is_gone_costs_nothing_more() -> None:
     )
 
 
-def test_the_verdict_is_one_line() -> None:
-    assert ended().clean
-    assert ended().verdict.startswith("clean: 2 devices, 3 messages, 1 cut, 0 wipes: nothing missing")
-    assert "\n" not in ended().verdict
+def test_verdict_and_account_are_lines_that_fit_80_columns() -> None:
+    outcome = ended()
+    assert outcome.clean
+    assert outcome.verdict == "clean: nothing missing, nothing twice, nothing foreign"
+    resent = outcome.cost.full_resend_bytes
+    assert outcome.account == (f"2 devices, 3 messages, 1 cut, 0 wipes; syncs 400 B, full resend {resent} B")
+    assert max(len(outcome.verdict), len(outcome.account)) <= 80
+
+
+def test_the_remark_on_missing_receipts_stands_only_where_some_are_missing() -> None:
+    def page(counts: Counts) -> str:
+        text = io.StringIO()
+        Console(file=text, width=80).print(figures_table(replace(ended(), counts=counts)))
+        return text.getvalue()
+
+    assert "the others" in page(Counts(written=3, receipts=2)).partition("receipts")[2].splitlines()[0]
+    assert "the others" not in page(Counts(written=3, receipts=3)).partition("receipts")[2].splitlines()[0]
 
 
 def test_the_verdict_counts_faults_by_kind() -> None:
     missing = Fault(kind=FaultKind.MISSING, text="room 3 is not held", device="b1phone")
     outcome = ended(missing, missing, Fault(kind=FaultKind.HOLE, text="room"))
     assert not outcome.clean
-    assert outcome.verdict == "not clean: 2 devices, 3 messages, 1 cut, 0 wipes: missing 2, hole 1"
+    assert outcome.verdict == "not clean: missing 2, hole 1"
 
 
 def test_json_has_all_of_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,24 @@ import pytest
 
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.payload import Encoding, encode
+from tidelog.wire.topics import reply_topic
+from tidelog_cli.catalogue import ENTRIES, load
 
 Command = Callable[..., Any]
 
 PAYLOAD = encode(SyncRequest(rid=7, live=True), Encoding.PACKED)
 SHOWN = f"sync, packed, {len(PAYLOAD)} bytes\n  id    7\n  live  true\n"
+
+
+def test_the_example_reads_what_a_devices_own_account_may_read() -> None:
+    entry = next(entry for entry in ENTRIES if entry.name == "decode")
+    text = load(entry).help or ""
+    (line,) = [line for line in text.splitlines() if line.startswith("    mosquitto_sub ")]
+    words = shlex.split(line)
+    given = dict(zip(words[1:-1:2], words[2::2], strict=False))
+    assert given["-t"] == reply_topic("DEVICE")
+    assert given["-i"] == given["-u"] == "DEVICE"
+    assert "while the device itself is not connected" in text
 
 
 def test_hex_as_arguments(tidelog: Command) -> None:

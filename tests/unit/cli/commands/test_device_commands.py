@@ -51,7 +51,14 @@ def test_without_a_link_the_message_is_kept_and_the_end_is_3(
 ) -> None:
     outcome = tidelog("send", "room1", "hi", "--timeout", "0.2", "--json", *options)
     assert (outcome.code, outcome.error["code"]) == (3, "offline")
+    assert outcome.error["hint"].endswith("(the message is in the outbox; the next `tidelog sync` sends it)")
     assert waiting(tmp_path) == [("room1", b"hi", 0, "")]
+
+
+def test_what_is_sent_from_memory_is_not_said_to_be_kept(tidelog: Command, options: list[str]) -> None:
+    outcome = tidelog("send", "room1", "hi", "--timeout", "0.2", "--json", *options, "--store", ":memory:")
+    assert (outcome.code, outcome.error["code"]) == (3, "offline")
+    assert "in the outbox" not in outcome.error["hint"]
 
 
 def test_an_outbox_in_memory_cannot_wait(tidelog: Command, options: list[str]) -> None:

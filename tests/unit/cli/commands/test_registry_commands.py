@@ -146,3 +146,17 @@ def test_members_come_and_go(tidelog: Command) -> None:
         "left": ["alice"],
     }
     assert tidelog("channel", "list", "--json").value[0]["members"] == ["bob"]
+
+
+def test_joining_or_leaving_twice_is_a_note(tidelog: Command) -> None:
+    tidelog("user", "add", "alice")
+    tidelog("user", "add", "bob")
+    tidelog("channel", "add", "room1", "--member", "alice")
+    again = tidelog("channel", "join", "room1", "alice", "bob")
+    assert (again.code, again.out) == (0, "bob joined channel room1\n")
+    assert "'alice' is a member of channel 'room1' already" in again.err
+    tidelog("channel", "leave", "room1", "bob")
+    again = tidelog("channel", "leave", "room1", "bob", "--json")
+    assert (again.code, again.value) == (0, {"channel": "room1", "left": []})
+    assert "'bob' is not a member" in again.err
+    assert tidelog("channel", "join", "room1", "zoe", "--json").error["code"] == "no_user"

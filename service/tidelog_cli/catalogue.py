@@ -59,6 +59,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         panel=TOOLS,
         module="fleet",
     ),
+    Entry(name="bench", summary="Measure what a sync takes.", panel=TOOLS, module="bench"),
     Entry(name="config", summary="Show the configuration.", panel=TOOLS, module="configuration"),
 )
 

@@ -50,6 +50,7 @@ _BY_CODE: Final[dict[str, ExitCode]] = {
     **dict.fromkeys(
         ("no_data", "data_gone", "data_folder", "no_folder", "import_line", "import_file"), ExitCode.DATA
     ),
+    **dict.fromkeys(("no_corpus", "corpus_short"), ExitCode.DATA),
     **dict.fromkeys(("store_full", "store_damaged", "store_failed", "store_unreadable"), ExitCode.DATA),
     **dict.fromkeys(("store_foreign", "store_newer", "store_older", "store_device"), ExitCode.DATA),
     **dict.fromkeys(("store_path", "store_missing", "store_read_only"), ExitCode.DATA),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,6 +13,7 @@ from tidelog_cli.bytes_bench.rig import Taken
 from tidelog_cli.bytes_bench.rivals import Rivals
 from tidelog_cli.bytes_bench.scenarios import SCENARIOS
 
+DOCS = Path(__file__).parents[4] / "docs"
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 MET, MISSED = "#2a7f8e", "#d9a441"
 
@@ -61,3 +63,9 @@ def test_no_bound_no_mark() -> None:
         return sum(each.get("stroke") == "#b3261e" for each in root.iter(f"{NAMESPACE}line"))
 
     assert marks(0.0) == marks(10.0) - 1
+
+
+def test_the_picture_in_the_docs_is_of_these_scenarios() -> None:
+    root = ET.parse(DOCS / "bytes.svg").getroot()  # noqa: S314 - our own
+    said = {text.text for text in root.iter(f"{NAMESPACE}text")}
+    assert {word for each in SCENARIOS for word in (each.key, each.title)} <= said

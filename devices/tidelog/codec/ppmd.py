@@ -42,6 +42,7 @@ MEMORY_BYTES_MAX: Final = 64 << 20
 _MEMORY_PER_BYTE: Final = 16
 """A model needs 12 bytes for each of context and text at order 6, 16 at order 8; with fewer it restarts."""
 
+_BYTE_MAX: Final = 0xFF
 _TAIL_BITS: Final = 24
 """The last interval is at least this wide."""
 
@@ -147,9 +148,15 @@ def _trimmed(output: bytes) -> bytes:
 
 
 def _restored(held_back: bytes, data: bytes) -> bytes:
-    """Find the first byte: the smallest that makes the number at least what the encoder held back."""
+    """Find the first byte: the smallest that makes the number at least what the encoder held back.
+
+    Raises:
+        ProtocolError: there is none: no encoder in this state goes on so.
+    """
     size = max(len(held_back) - 1, len(data))
     low = int.from_bytes(held_back) << 8 * (size + 1 - len(held_back))
     number = int.from_bytes(data.ljust(size, b"\0"))
     first = max(-(-(low - number) >> 8 * size), 0)
+    if first > _BYTE_MAX:
+        raise ProtocolError("a PPMd stream does not follow from its context")
     return (number + (first << 8 * size)).to_bytes(size + 1)

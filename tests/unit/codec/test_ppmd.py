@@ -169,3 +169,10 @@ def test_damaged_streams_end_in_time_and_without_a_crash() -> None:
 @pytest.mark.timeout(900)
 def test_damaged_streams_for_long() -> None:
     fuzz(seconds=600)
+
+
+def test_a_stream_below_a_full_byte_that_was_held_back_is_refused() -> None:
+    """What the encoder held back may begin with 255: then no first byte is large enough for less than it."""
+    assert ppmd._restored(b"\xff\x00\x00\x00\x05", b"\x00\x00\x00\x05") == b"\xff\x00\x00\x00\x05"
+    with pytest.raises(ProtocolError):
+        ppmd._restored(b"\xff\x00\x00\x00\x05", b"\x00\x00\x00\x04")

@@ -7,6 +7,7 @@ of keys. See `tidelog_service.store.models` for the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from tidelog.wire.errors import UsageError
@@ -24,6 +25,9 @@ CHANNEL_STOP: Final = 2 ** (63 - SEQ_BITS) - 1
 
 _SEQ_MASK: Final = LOG_STOP - 1
 _EVERY_SEQ: Final = RangeSet([(0, LOG_STOP)])
+
+_SEQ: Final = itemgetter(1)
+"""A new row's seq."""
 
 
 def key_of(channel_id: int, seq: int) -> int:
@@ -45,7 +49,7 @@ def keyed(rows: Sequence[NewRow]) -> list[tuple[int, int, int, int, int, str, by
     Raises:
         UsageError: a log is full (``log_full``).
     """
-    checked_seq(max([row[1] for row in rows], default=0))
+    checked_seq(max(map(_SEQ, rows), default=0))
     return [
         ((channel << SEQ_BITS) + seq, author, time, time - sent, kind, content_type, body)
         for channel, seq, author, time, sent, kind, content_type, body in rows

@@ -13,7 +13,7 @@ from tidelog.wire.errors import Unavailable, UsageError
 MEMORY: Final = ":memory:"
 """The path of a database that lives as long as its connection."""
 
-WRITE_LOCK: Final = "IMMEDIATE"
+BEGIN: Final = "BEGIN IMMEDIATE"
 """A write transaction takes the lock when it begins: one that read first could not be let in later."""
 
 _PAGE_BYTES_MIN: Final = 512

@@ -65,12 +65,12 @@ def test_a_second_terminal_of_the_same_user_starts_from_what_the_first_one_wrote
         for n in range(20):
             phone.send("room1", f"from the phone {n}")
         eventually(lambda: not phone.outbox())
-        with stack.device("atablet") as tablet:
+        with stack.device("atablet", live=False) as tablet:
             assert tablet.sync().records == 20
             assert held(tablet, "room1") == held(phone, "room1")
         for n in range(5):
             phone.send("room1", f"more {n}").result(timeout=10)
-        with stack.device("atablet") as tablet:
+        with stack.device("atablet", live=False) as tablet:
             assert tablet.sync().records == 5
             assert held(tablet, "room1") == held(phone, "room1") == stack.stored("room1")
 

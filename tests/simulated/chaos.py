@@ -164,7 +164,7 @@ class Chaos:
         self._forget_unsent(terminal, kept)
         for body, n in kept.items():
             written = self.world.ledger.messages[body]
-            written.may_be_twice |= any(number > n for number in written.numbers)
+            written.set_back += any(number > n for number in written.numbers)
         terminal.boot(copy(backup))
         terminal.link.restore()
 

@@ -81,7 +81,7 @@ def _check_message(body: bytes, written: Written, found: list[tuple[str, Row]], 
         assert len(found) <= world.server.packets[packet], f"{label}: {len(found)} times"
         return
     least = 0 if written.may_be_lost or not written.allowed else 1
-    most = 2 if written.may_be_twice else 1
+    most = 1 + written.set_back
     assert least <= len(found) <= most, f"{label} is stored {len(found)} times"
     for seq, time in written.receipts:
         assert (seq, time) in {(row.seq, row.time) for _, row in found}, f"the receipt {seq} of {label}"

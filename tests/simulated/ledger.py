@@ -20,7 +20,8 @@ class Written:
         receipts: what receipts said: (seq, time).
         refused: whether its device was told that it never will be stored.
         may_be_lost: its device lost it (wiped, restored, robbed of its power) before the receipt.
-        may_be_twice: it was numbered anew, and then its device was set back to before that.
+        set_back: how often it had been numbered anew when its device was set back to before that; each time
+            it may be stored once more, under yet another number.
     """
 
     user: str
@@ -35,7 +36,7 @@ class Written:
     receipts: set[tuple[int, int]] = field(default_factory=set)
     refused: bool = False
     may_be_lost: bool = False
-    may_be_twice: bool = False
+    set_back: int = 0
 
 
 @dataclass(slots=True)

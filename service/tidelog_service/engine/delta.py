@@ -14,7 +14,7 @@ from tidelog.wire.frames import Delta, Part, Record, Statement, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Log, Row, Store
+from tidelog_service.engine.ports import Log, NewRow, Row, Store
 
 FRAME_BYTES = 24
 """A page's own headers, generously."""
@@ -156,7 +156,7 @@ class _Builder:
         # A store may stop anywhere after the first row: only what lies before the last one was looked at.
         seen = lacks & self._passed(taken[-1].seq) if taken else EMPTY if rows else lacks
         voids = seen - RangeSet.of(row.seq for row in taken)
-        return [_record(row) for row in taken], voids, bool(lacks - seen)
+        return [record_of(row, row.author) for row in taken], voids, bool(lacks - seen)
 
     def _passed(self, seq: int) -> RangeSet:
         """The numbers that come no later than this one in the order of the request."""
@@ -191,10 +191,16 @@ class _Builder:
         )
 
 
-def _record(row: Row) -> Record:
+def record_of(row: Row | NewRow, author: str) -> Record:
+    """A stored record, or one just stored, as it travels.
+
+    Args:
+        row: as the store has it.
+        author: the name of the user who wrote it.
+    """
     return Record(
         seq=row.seq,
-        author=row.author,
+        author=author,
         time=row.time,
         sent=row.sent,
         kind=row.kind,

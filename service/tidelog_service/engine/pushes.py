@@ -6,24 +6,16 @@ A push is encoded once per channel and encoding, never once per recipient.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Part, Push, Record
+from tidelog.wire.frames import Part, Push
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.payload import Encoding
-from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES
+from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES, record_of
 from tidelog_service.engine.ingest import Stored
 from tidelog_service.engine.packets import Reply
 from tidelog_service.engine.ports import Store
 from tidelog_service.engine.presence import Attendance
-
-
-@dataclass(slots=True, kw_only=True)
-class _Waiting:
-    """Records of one channel that wait to be pushed."""
-
-    records: list[Stored] = field(default_factory=list)
 
 
 class Pushes:
@@ -36,7 +28,7 @@ class Pushes:
     def __init__(self, *, coalesce_ms: int) -> None:
         """See the class."""
         self._coalesce_ms = coalesce_ms
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, list[Stored]] = {}
         self._due_ms: int | None = None
 
     @property
@@ -47,7 +39,7 @@ class Pushes:
     def collect(self, stored: Sequence[Stored], now_ms: int) -> None:
         """Take records that are on disk."""
         for record in stored:
-            self._waiting.setdefault(record.log.id, _Waiting()).records.append(record)
+            self._waiting.setdefault(record.log.id, []).append(record)
         if stored:
             latest_ms = now_ms + self._coalesce_ms
             # Never later than that: where the clock has stepped back, an hour maybe, nobody waits for it.
@@ -62,13 +54,13 @@ class Pushes:
             Unavailable: the store failed; what was not yet pushed is dropped (devices see the gap and ask).
         """
         waiting, self._waiting, self._due_ms = self._waiting, {}, None
-        for channel_id, channel in waiting.items():
+        for channel_id, records in waiting.items():
             recipients = [
                 (device, encoding)
                 for device in store.audience(channel_id)
                 if (encoding := attendance.encoding(device, now_ms)) is not None
             ]
-            yield from _replies(channel.records, recipients)
+            yield from _replies(records, recipients)
 
 
 def _replies(records: Sequence[Stored], recipients: Iterable[tuple[str, Encoding]]) -> Iterator[Reply]:
@@ -102,20 +94,6 @@ def _pages(records: Sequence[Stored], encoding: Encoding) -> Iterator[Push]:
 
 def _push(page: Sequence[Stored]) -> Push:
     log = page[0].log
-    records = tuple(_record(stored) for stored in page)
+    records = tuple(record_of(stored.row, stored.author) for stored in page)
     part = Part(channel=log.name, epoch=log.epoch, head=records[-1].seq, records=records)
     return Push(part=part)
-
-
-def _record(stored: Stored) -> Record:
-    row = stored.row
-    return Record(
-        seq=row.seq,
-        author=stored.author,
-        time=row.time,
-        sent=row.sent,
-        kind=row.kind,
-        content_type=row.content_type,
-        body=row.body,
-        size=len(row.body),
-    )

@@ -242,8 +242,7 @@ class Connection:
             self._listener.on_packet(message.topic, bytes(message.payload), size)
 
     def _size(self, topic: str, payload_bytes: int, qos: int) -> int:
-        size = mqttsize.publish_bytes(topic, payload_bytes, qos=qos, version5=self._url.version5)
-        return size + mqttsize.puback_bytes(qos)
+        return mqttsize.delivery_bytes(topic, payload_bytes, qos=qos, version5=self._url.version5)
 
     def _on_disconnect(
         self,

@@ -39,8 +39,7 @@ class Delivery:
     @property
     def size(self) -> int:
         """MQTT 3.1.1 bytes that it would take on a socket, the acknowledgement included."""
-        size = mqttsize.publish_bytes(self.topic, len(self.payload), qos=self.qos)
-        return size + mqttsize.puback_bytes(self.qos)
+        return mqttsize.delivery_bytes(self.topic, len(self.payload), qos=self.qos)
 
 
 class LoopbackBroker:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tidelog.wire.mqttsize import puback_bytes, publish_bytes
+from tidelog.wire.mqttsize import delivery_bytes
 from tidelog_cli.bytes_bench.bound import joined
 from tidelog_cli.bytes_bench.corpus import Row
 
@@ -51,7 +51,7 @@ def rivals(missing: Sequence[Row]) -> Rivals:
 
 
 def _published(row: Row) -> int:
-    return publish_bytes(row.channel, len(row.body), qos=_QOS) + puback_bytes(_QOS)
+    return delivery_bytes(row.channel, len(row.body), qos=_QOS)
 
 
 def _deflated(text: bytes) -> bytes:

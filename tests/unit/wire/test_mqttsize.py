@@ -53,3 +53,24 @@ def test_qos_2_is_not_used(qos: int) -> None:
 def test_a_packet_that_mqtt_cannot_carry_is_an_error() -> None:
     with pytest.raises(ValueError, match="remaining length"):
         mqttsize.publish_bytes("t", 2**28, qos=0)
+
+
+@given(st.text(min_size=1, max_size=30), st.lists(st.integers(0, 32_768), max_size=20))
+@example("tl1/a1phone/re", [109, 110, 16_365, 16_366])
+def test_plain_records_take_a_publish_and_a_puback_each(topic: str, bodies: list[int]) -> None:
+    packets = [publish(topic.encode(), bytes(size), qos=1, version5=False) for size in bodies]
+    assert mqttsize.plain_bytes(topic, bodies) == sum(len(packet) + 4 for packet in packets)
+    one_by_one = sum(mqttsize.delivery_bytes(topic, size, qos=1) for size in bodies)
+    assert mqttsize.plain_bytes(topic, bodies) == one_by_one
+
+
+@given(st.text(min_size=1, max_size=30), st.lists(st.integers(0, 32_768), max_size=20))
+def test_sums_alone_are_at_most_two_bytes_a_record_off(topic: str, bodies: list[int]) -> None:
+    told = mqttsize.plain_bytes_by_mean(topic, records=len(bodies), body_bytes=sum(bodies))
+    assert abs(told - mqttsize.plain_bytes(topic, bodies)) <= 2 * len(bodies)
+
+
+@given(st.integers(0, 500), st.integers(0, 32_768))
+def test_sums_of_equal_bodies_are_exact(records: int, size: int) -> None:
+    told = mqttsize.plain_bytes_by_mean("tl1/a1phone/re", records=records, body_bytes=records * size)
+    assert told == mqttsize.plain_bytes("tl1/a1phone/re", [size] * records)

@@ -453,7 +453,7 @@ class Device:
                 name=held.channel,
                 head=held.head,
                 floor=held.floor,
-                held=self._store.held(held.channel, held.epoch),
+                held=self._store.weight(held.channel, held.epoch).records,
             )
             for held in sorted(self._store.load().holdings, key=lambda held: held.channel)
         ]

@@ -254,7 +254,7 @@ class Stage:
         snapshot = store.load()
         for holding in snapshot.holdings:
             if channel in ("", holding.channel):
-                count = store.held(holding.channel, holding.epoch)
+                count = store.weight(holding.channel, holding.epoch).records
                 self._lines.append(trace.of_holding(holding, count))
         for entry in snapshot.outbox:
             refused = f" {entry.rejected}" if entry.rejected else ""

@@ -132,6 +132,19 @@ class Changes:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """How much of a channel a store holds.
+
+    Attributes:
+        records: how many records.
+        body_bytes: the length of their bodies together.
+    """
+
+    records: int = 0
+    body_bytes: int = 0
+
+
 class Store(Protocol):
     """A device's durable state: records, holdings and outbox together.
 
@@ -152,8 +165,8 @@ class Store(Protocol):
         """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
         ...
 
-    def held(self, channel: str, epoch: int) -> int:
-        """How many records of the channel are in the store."""
+    def weight(self, channel: str, epoch: int) -> Weight:
+        """How many records of the channel are in the store, and their bodies' bytes; reads no record."""
         ...
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
 from tidelog.wire.limits import OUTBOX_ID_BYTES
 from tidelog.wire.ranges import RangeSet
 
@@ -19,17 +19,22 @@ class _Log:
 
     records: dict[int, Record] = field(default_factory=dict)
     seqs: list[int] = field(default_factory=list)
+    body_bytes: int = 0
 
     def put(self, record: Record) -> None:
-        if record.seq not in self.records:
+        before = self.records.get(record.seq)
+        if before is None:
             insort(self.seqs, record.seq)
+        else:
+            self.body_bytes -= len(before.body)
+        self.body_bytes += len(record.body)
         self.records[record.seq] = record
 
     def drop(self, seqs: RangeSet) -> None:
         for start, stop in seqs.runs:
             low, high = bisect_left(self.seqs, start), bisect_left(self.seqs, stop)
             for seq in self.seqs[low:high]:
-                del self.records[seq]
+                self.body_bytes -= len(self.records.pop(seq).body)
             del self.seqs[low:high]
 
     def between(self, start: int, stop: int, limit: int) -> list[Record]:
@@ -85,11 +90,11 @@ class MemoryStore:
             log = self._logs.get((channel, epoch))
             return log.between(start, stop, limit) if log else []
 
-    def held(self, channel: str, epoch: int) -> int:
-        """How many records of the channel are in the store."""
+    def weight(self, channel: str, epoch: int) -> Weight:
+        """How many records of the channel are in the store, and their bodies' bytes."""
         with self._lock:
             log = self._logs.get((channel, epoch))
-            return len(log.seqs) if log else 0
+            return Weight(records=len(log.seqs), body_bytes=log.body_bytes) if log else Weight()
 
     def close(self) -> None:
         """Do nothing: the content stays for the next machine, as a file would."""

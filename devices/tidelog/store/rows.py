@@ -30,6 +30,11 @@ def record_row(channel_id: int, epoch: int, record: Record) -> RecordRow:
     )
 
 
+def body_size(row: RecordRow) -> int:
+    """The length of the body in a row of ``records``, bytes."""
+    return len(row[8])
+
+
 def record(channel: str, row: tuple[int, str, int, int, int, str, bytes]) -> Record:
     """The record of a row ``seq, author, time, sent, kind, content_type, body``."""
     seq, author, time, sent, kind, content_type, body = row

@@ -40,6 +40,14 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
              n INTEGER PRIMARY KEY, channel TEXT NOT NULL, kind INTEGER NOT NULL, sent INTEGER NOT NULL,
              content_type TEXT NOT NULL, body BLOB NOT NULL, rejected TEXT NOT NULL)""",
     ),
+    (
+        # What everything would cost again is told after each sync: the bodies' bytes are kept as well.
+        "ALTER TABLE counts ADD COLUMN body_bytes INTEGER NOT NULL DEFAULT 0",
+        # length() of a blob is read from a row's head, not from the pages that hold the rest of the body.
+        """UPDATE counts SET body_bytes = (
+             SELECT coalesce(sum(length(body)), 0) FROM records
+             WHERE records.channel_id = counts.channel_id AND records.epoch = counts.epoch)""",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

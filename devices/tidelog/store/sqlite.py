@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tidelog.replica.ports import Changes, Holding, Record, Snapshot
+from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
 from tidelog.store import rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
@@ -24,9 +24,12 @@ _REPLACE_RECORD = "REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP = "DELETE FROM records WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"
 _READ = """SELECT seq, author, time, sent, kind, content_type, body FROM records
     WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"""
-_COUNT = """INSERT INTO counts VALUES (?1, ?2, ?3)
-    ON CONFLICT (channel_id, epoch) DO UPDATE SET records = records + excluded.records"""
-_HELD = """SELECT records FROM counts
+_WEIGH = """SELECT count(*), coalesce(sum(length(body)), 0) FROM records
+    WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"""
+_COUNT = """INSERT INTO counts (channel_id, epoch, records, body_bytes) VALUES (?, ?, ?, ?)
+    ON CONFLICT (channel_id, epoch) DO UPDATE
+    SET records = records + excluded.records, body_bytes = body_bytes + excluded.body_bytes"""
+_WEIGHT = """SELECT records, body_bytes FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
 _HOLDINGS = """SELECT name, epoch, have, wanted, head, floor
     FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
@@ -122,15 +125,17 @@ class SqliteStore:
             found = self._connection.execute(_READ, (channel_id, epoch, start, stop, max(limit, 0)))
             return [rows.record(channel, row) for row in found]
 
-    def held(self, channel: str, epoch: int) -> int:
-        """How many records of the channel are in the store; a kept count, so it costs one look-up.
+    def weight(self, channel: str, epoch: int) -> Weight:
+        """How many records of the channel are in the store, and their bodies' bytes.
+
+        Both are kept, so it costs one look-up.
 
         Raises:
             Unavailable: see the class.
         """
         with self._reading():
-            row = self._connection.execute(_HELD, (channel, epoch)).fetchone()
-            return int(row[0]) if row else 0
+            row = self._connection.execute(_WEIGHT, (channel, epoch)).fetchone()
+            return Weight(records=row[0], body_bytes=row[1]) if row else Weight()
 
     def close(self) -> None:
         """Release the file and the lock; idempotent."""
@@ -222,8 +227,9 @@ class SqliteStore:
             channel_id = self._known(channel)
             if channel_id is not None:
                 keys = [(channel_id, epoch, start, stop) for start, stop in seqs.runs]
-                gone = self._connection.executemany(_DROP, keys).rowcount
-                self._connection.execute(_COUNT, (channel_id, epoch, -max(gone, 0)))
+                gone = self._weighed(keys)
+                self._connection.executemany(_DROP, keys)
+                self._connection.execute(_COUNT, (channel_id, epoch, -gone.records, -gone.body_bytes))
 
     def _put(self, records: Iterable[tuple[int, Record]]) -> None:
         logs: dict[tuple[int, int], list[rows.RecordRow]] = {}
@@ -231,10 +237,28 @@ class SqliteStore:
             channel_id = self._channel_id(record.channel)
             logs.setdefault((channel_id, epoch), []).append(rows.record_row(channel_id, epoch, record))
         for (channel_id, epoch), batch in logs.items():
-            added = self._connection.executemany(_PUT_RECORD, batch).rowcount
-            if added < len(batch):
-                self._connection.executemany(_REPLACE_RECORD, batch)
-            self._connection.execute(_COUNT, (channel_id, epoch, added))
+            self._put_log(channel_id, epoch, batch)
+
+    def _put_log(self, channel_id: int, epoch: int, batch: list[rows.RecordRow]) -> None:
+        """Put records of one incarnation of a channel; nearly always all of them are new."""
+        execute, executemany = self._connection.execute, self._connection.executemany
+        execute("SAVEPOINT put")
+        added, body_bytes = executemany(_PUT_RECORD, batch).rowcount, sum(map(rows.body_size, batch))
+        if added < len(batch):
+            # Which of them were there cannot be told any more.
+            execute("ROLLBACK TO put")
+            last = {row[2]: row for row in batch}
+            before = self._weighed([(channel_id, epoch, seq, seq + 1) for seq in last])
+            executemany(_REPLACE_RECORD, last.values())
+            added = len(last) - before.records
+            body_bytes = sum(map(rows.body_size, last.values())) - before.body_bytes
+        execute("RELEASE put")
+        execute(_COUNT, (channel_id, epoch, added, body_bytes))
+
+    def _weighed(self, keys: Iterable[tuple[int, int, int, int]]) -> Weight:
+        """What is in the store of some ranges of seqs that do not overlap."""
+        found = [self._connection.execute(_WEIGH, key).fetchone() for key in keys]
+        return Weight(records=sum(row[0] for row in found), body_bytes=sum(row[1] for row in found))
 
     def _known(self, channel: str) -> int | None:
         known = self._channel_ids.get(channel)

@@ -122,7 +122,7 @@ def test_a_receipt_after_the_push_of_the_same_record_adds_nothing(bench: Bench) 
     bench.tick()
     bench.receive(push("room", 1))
     assert [type(event) for event in bench.receive(receipts(1, body=b"record 1"))] == [Receipted]
-    assert bench.store.held("room", EPOCH) == 1
+    assert bench.store.weight("room", EPOCH).records == 1
 
 
 def test_a_receipt_of_another_outbox_is_a_stray(bench: Bench) -> None:
@@ -219,7 +219,7 @@ def test_a_number_in_conflict_and_with_a_receipt_was_anothers(bench: Bench) -> N
     frame = replace(receipts(1, body=b"old"), rejections=rejected(1, Code.CONFLICT, body=b"ours").rejections)
     assert bench.receive(frame) == (Renumbered(old=1, new=2),)
     assert [entry.body for entry in bench.store.load().outbox] == [b"ours"]
-    assert bench.store.held("room", EPOCH) == 0
+    assert bench.store.weight("room", EPOCH).records == 0
 
 
 def test_a_number_with_a_receipt_and_in_conflict_is_ours(bench: Bench) -> None:
@@ -323,7 +323,7 @@ def test_an_answer_counts_for_the_channels_asked_for_only(bench: Bench) -> None:
     answer = Delta(rid=bench.request().rid, more=False, parts=(part("room", 1), part("other", 1)))
     bench.receive(answer)
     assert bench.machine.holdings.by_channel.keys() == {"room"}
-    assert bench.store.held("other", EPOCH) == 0
+    assert bench.store.weight("other", EPOCH).records == 0
 
 
 def test_a_stray_answer_is_dropped_and_counted(bench: Bench) -> None:
@@ -412,18 +412,18 @@ def test_a_push_is_kept_and_told_once(bench: Bench) -> None:
     synced(bench, 1)
     assert [type(event) for event in bench.receive(push("room", 2))] == [Arrived]
     assert not bench.receive(push("room", 2))
-    assert bench.store.held("room", EPOCH) == 2
+    assert bench.store.weight("room", EPOCH).records == 2
 
 
 def test_a_push_of_another_epoch_is_not_kept_but_asked_about(bench: Bench) -> None:
     synced(bench, 1)
     assert not bench.receive(push("room", 2, epoch=8))
-    assert bench.store.held("room", 8) == 0
+    assert bench.store.weight("room", 8).records == 0
     bench.now += 2.0
     bench.tick()
     bench.receive(Delta(rid=bench.request().rid, more=False, parts=(part("room", 1, 2, epoch=8),)))
     assert bench.machine.holdings.by_channel["room"].epoch == 8
-    assert bench.store.held("room", 8) == 2
+    assert bench.store.weight("room", 8).records == 2
     assert bench.machine.due() is None
 
 
@@ -434,7 +434,7 @@ def test_a_late_push_of_the_old_epoch_costs_one_question(bench: Bench) -> None:
     bench.tick()
     bench.receive(Delta(rid=bench.request().rid, more=False))
     assert bench.machine.due() is None
-    assert bench.store.held("room", EPOCH) == 0
+    assert bench.store.weight("room", EPOCH).records == 0
 
 
 def test_after_a_reconnect_live_channels_are_topped_up(bench: Bench) -> None:
@@ -496,7 +496,7 @@ def test_a_gap_in_a_channel_that_is_gone_is_not_asked_for_again(bench: Bench) ->
 def test_dropped_records_come_back_only_by_a_sync_of_everything(bench: Bench) -> None:
     synced(bench, 1, 2, 3)
     bench.do(bench.machine.drop("room", runs((2, 3))))
-    assert bench.store.held("room", EPOCH) == 2
+    assert bench.store.weight("room", EPOCH).records == 2
     bench.sync(wanted=True)
     assert bench.request().statements[0].want == runs((1, 2), (3, SEQ_STOP))
     bench.receive(Delta(rid=bench.request().rid, more=False))

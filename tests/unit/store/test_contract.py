@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store, Weight
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
@@ -97,7 +97,9 @@ def test_epochs_and_channels_are_kept_apart(reopen: Reopen) -> None:
     assert store.records("room1", 2, start=1, stop=2, limit=9) == [record(1, body=b"new")]
     assert store.records("room2", 1, start=1, stop=2, limit=9) == [other]
     assert store.records("nowhere", 1, start=1, stop=2, limit=9) == []
-    assert (store.held("room1", 1), store.held("room2", 2), store.held("nowhere", 1)) == (1, 0, 0)
+    assert store.weight("room1", 1) == Weight(records=1, body_bytes=5)
+    assert store.weight("room1", 2) == Weight(records=1, body_bytes=3)
+    assert store.weight("room2", 2) == store.weight("nowhere", 1) == Weight()
 
 
 def test_a_record_put_twice_is_replaced_and_counted_once(reopen: Reopen) -> None:
@@ -106,7 +108,7 @@ def test_a_record_put_twice_is_replaced_and_counted_once(reopen: Reopen) -> None
     store.apply(Changes(records=((1, record(2, body=b"x")), (1, record(3)), (1, record(3, body=b"y")))))
     bodies = [one.body for one in store.records("room1", 1, start=1, stop=9, limit=9)]
     assert bodies == [b"hello", b"x", b"y"]
-    assert store.held("room1", 1) == 3
+    assert store.weight("room1", 1) == Weight(records=3, body_bytes=7)
 
 
 def test_dropped_ranges_leave_the_store_and_the_count(reopen: Reopen) -> None:
@@ -114,8 +116,8 @@ def test_dropped_ranges_leave_the_store_and_the_count(reopen: Reopen) -> None:
     store.apply(Changes(records=tuple((1, record(seq)) for seq in range(1, 11))))
     store.apply(Changes(dropped=(("room1", 1, RangeSet([(2, 4), (9, 100)])), ("nowhere", 1, EVERYTHING))))
     assert [one.seq for one in store.records("room1", 1, start=1, stop=99, limit=99)] == [1, 4, 5, 6, 7, 8]
-    assert store.held("room1", 1) == 6
-    assert reopen().held("room1", 1) == 6
+    assert store.weight("room1", 1) == Weight(records=6, body_bytes=30)
+    assert reopen().weight("room1", 1) == Weight(records=6, body_bytes=30)
 
 
 def test_drops_come_before_records_of_the_same_step(reopen: Reopen) -> None:
@@ -123,7 +125,7 @@ def test_drops_come_before_records_of_the_same_step(reopen: Reopen) -> None:
     store.apply(Changes(records=((1, record(1)), (1, record(2)))))
     store.apply(Changes(dropped=(("room1", 1, EVERYTHING),), records=((1, record(2, body=b"late")),)))
     assert store.records("room1", 1, start=1, stop=9, limit=9) == [record(2, body=b"late")]
-    assert store.held("room1", 1) == 1
+    assert store.weight("room1", 1).records == 1
 
 
 def test_settled_entries_leave_before_queued_ones_are_put(reopen: Reopen) -> None:

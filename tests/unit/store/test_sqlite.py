@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidelog.replica.ports import Changes, Holding, Record
+from tidelog.replica.ports import Changes, Holding, Record, Weight
 from tidelog.store import SqliteStore, schema, sqlite
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.ranges import RangeSet
@@ -84,7 +84,7 @@ def test_a_reader_sees_what_the_writer_commits_beside_it(store: SqliteStore, pat
     assert reader.records("room1", 1, start=1, stop=9, limit=9) == []
     store.apply(Changes(records=((1, record(1)),), next_n=4))
     assert reader.records("room1", 1, start=1, stop=9, limit=9) == [record(1)]
-    assert (reader.held("room1", 1), reader.load().next_n) == (1, 4)
+    assert (reader.weight("room1", 1).records, reader.load().next_n) == (1, 4)
     reader.close()
 
 
@@ -92,7 +92,7 @@ def test_a_reader_can_open_when_no_writer_is_there(store: SqliteStore, path: Pat
     store.apply(Changes(records=((1, record(1)),)))
     store.close()
     reader = SqliteStore(path, device="a1phone", read_only=True)
-    assert reader.held("room1", 1) == 1
+    assert reader.weight("room1", 1).records == 1
     reader.close()
 
 
@@ -169,7 +169,7 @@ def test_a_full_disk_changes_nothing(store: SqliteStore) -> None:
     with pytest.raises(Unavailable) as caught:
         store.apply(Changes(next_n=9, records=((1, record(2)), (1, record(3, b"x" * 100_000)))))
     assert (caught.value.code, bool(caught.value.hint)) == ("store_full", True)
-    assert (store.load().next_n, store.held("room1", 1)) == (2, 1)
+    assert (store.load().next_n, store.weight("room1", 1).records) == (2, 1)
 
 
 def test_a_step_that_fails_gives_back_the_channel_ids_it_took(store: SqliteStore) -> None:
@@ -213,6 +213,27 @@ def test_an_upgrade_runs_only_the_missing_steps(store: SqliteStore) -> None:
     assert store._connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
 
 
+def test_a_file_of_the_first_schema_learns_the_bytes_of_its_bodies(path: Path) -> None:
+    """What is held twice over epochs and channels is summed for each, empty channels too."""
+    first = sqlite3.connect(path, isolation_level=None)
+    schema.upgrade(first, steps=schema.STEPS[:1])
+    first.execute("INSERT INTO meta VALUES (1, 'a1phone', x'00000000', 1)")
+    first.executemany("INSERT INTO channels VALUES (?, ?)", [(1, "room1"), (2, "room2")])
+    sizes = {(1, 1): [3, 20_000], (1, 2): [0, 7, 5], (2, 1): []}
+    for (channel_id, epoch), bodies in sizes.items():
+        rows = [(channel_id, epoch, seq, bytes(size)) for seq, size in enumerate(bodies, 1)]
+        first.executemany("INSERT INTO records VALUES (?, ?, ?, 'ann', 1, 1, 0, '', ?)", rows)
+        first.execute("INSERT INTO counts VALUES (?, ?, ?)", (channel_id, epoch, len(bodies)))
+    first.close()
+    assert code_of_opening(path, read_only=True) == "store_older"
+    store = SqliteStore(path, device="a1phone")
+    told = [store.weight(*key) for key in (("room1", 1), ("room1", 2), ("room2", 1))]
+    assert told == [Weight(records=2, body_bytes=20_003), Weight(records=3, body_bytes=12), Weight()]
+    store.apply(Changes(records=((1, record(3, b"four")),)))
+    assert store.weight("room1", 1) == Weight(records=3, body_bytes=20_007)
+    store.close()
+
+
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(store: SqliteStore) -> None:
     broken = (*schema.STEPS, ("CREATE TABLE later (id INTEGER)", "CREATE TABLE records (id INTEGER)"))
     with pytest.raises(sqlite3.OperationalError):
@@ -232,7 +253,7 @@ def test_threads_may_write_and_read_together(store: SqliteStore) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.held("room1", 1) == 75
+    assert store.weight("room1", 1).records == 75
 
 
 def test_what_was_acknowledged_survives_kills(path: Path) -> None:

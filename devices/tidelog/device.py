@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NoReturn, Self
@@ -34,6 +34,7 @@ from tidelog.arguments import (
 from tidelog.callbacks import Callbacks
 from tidelog.driver import Command, Driver, T
 from tidelog.mqtt.paho import PahoTransport
+from tidelog.replica.costs import bytes_full
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Holding, OutboxEntry, Record, Store, Transport
 from tidelog.replica.requests import Job
@@ -359,7 +360,10 @@ class Device:
         names = None if channels is None else tuple(dict.fromkeys(map(checked_channel, channels)))
         self._start()
         job = Job(id=next(self._job_ids), channels=names, wanted_only=wanted, oldest_first=order == "oldest")
-        return self._await_sync(job, timeout)
+        report = self._await_sync(job, timeout)
+        scope = (held for held in self._store.load().holdings if names is None or held.channel in names)
+        weights = (self._store.weight(held.channel, held.epoch) for held in scope)
+        return replace(report, bytes_full=bytes_full(report, device=self.device, held=weights))
 
     def _await_sync(self, job: Job, timeout: float) -> SyncReport:
         self._hasten()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,14 @@ import pytest
 from stacks import eventually
 from tidelog import Denied, Device, Receipt, Unavailable, UsageError
 from tidelog.replica.ports import Changes, Listener
+from tidelog.replica.steps import SyncReport
 from tidelog.wire import payload
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.frames import Messages, Receipts, SyncRequest
+from tidelog.wire.frames import Delta, Messages, Part, Receipts, SyncRequest
 from tidelog.wire.frames import Receipt as WireReceipt
+from tidelog.wire.frames import Record as WireRecord
+from tidelog.wire.mqttsize import delivery_bytes
 from tidelog.wire.payload import Encoding
 
 
@@ -54,6 +57,10 @@ class Wire:
     def messages(self) -> list[Messages]:
         frames = [payload.decode(raw)[0] for topic, raw in self.published if topic.endswith("/msg")]
         return [frame for frame in frames if isinstance(frame, Messages)]
+
+    def requests(self) -> list[SyncRequest]:
+        frames = [payload.decode(raw)[0] for topic, raw in self.published if topic.endswith("/sync")]
+        return [frame for frame in frames if isinstance(frame, SyncRequest)]
 
     def receipt(self, batch: Messages) -> None:
         assert self.listener is not None
@@ -148,8 +155,38 @@ def test_a_service_that_does_not_answer_ends_the_sync_in_time(phone: Device, wir
     with pytest.raises(Unavailable) as none:
         phone.sync(timeout=0.1)
     assert none.value.code == "timeout"
-    requests = [payload.decode(raw)[0] for topic, raw in wire.published if topic.endswith("/sync")]
-    assert [type(request) for request in requests] == [SyncRequest]
+    assert len(wire.requests()) == 1
+
+
+def test_a_report_compares_with_one_by_one_and_with_everything_in_scope(phone: Device, wire: Wire) -> None:
+    """What the device wrote itself is held too, and would come again; other channels are not in scope."""
+    wire.up()
+    phone.send("room1", "hello")
+    eventually(wire.messages)
+    wire.receipt(wire.messages()[0])
+    report = _synced(phone, wire, _page("room1", 2, b"four"), _page("room2", 1, bytes(120)))
+    each = {size: delivery_bytes("tl1/aphone/re", size, qos=1) for size in (4, 5, 120)}
+    assert (report.records, report.bytes_plain) == (2, each[4] + each[120])
+    assert report.bytes_full == each[4] + each[5] + each[120]
+    again = _synced(phone, wire, channels=["room1"])
+    assert (again.bytes_plain, again.bytes_full, again.bytes_repeated) == (0, each[4] + each[5], 0)
+
+
+def _page(channel: str, seq: int, body: bytes) -> Part:
+    record = WireRecord(seq=seq, author="bob", time=1, sent=1, body=body, size=len(body))
+    return Part(channel=channel, epoch=7, head=seq, records=(record,))
+
+
+def _synced(phone: Device, wire: Wire, *parts: Part, channels: list[str] | None = None) -> SyncReport:
+    """Sync, with one page as the answer."""
+    with ThreadPoolExecutor(1) as pool:
+        before = len(wire.requests())
+        report = pool.submit(phone.sync, channels=channels, timeout=10)
+        eventually(lambda: len(wire.requests()) > before)
+        assert wire.listener is not None
+        delta = Delta(rid=wire.requests()[-1].rid, more=False, parts=parts)
+        wire.listener.on_packet("tl1/aphone/re", payload.encode(delta, Encoding.PACKED), 90)
+        return report.result(timeout=10)
 
 
 def test_a_disk_that_fails_is_told_and_the_device_goes_on_from_what_is_on_disk(

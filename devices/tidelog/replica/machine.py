@@ -35,6 +35,7 @@ from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, 
 from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.mqttsize import plain_bytes
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 
@@ -234,7 +235,7 @@ class Machine:
         """The shell's account of what a packet took on the socket, MQTT bytes."""
         job = self._requests.open.job if self._requests.open else None
         if job is not None and outgoing.purpose:
-            job.bytes_up += size
+            job.sent(size)
 
     # Outputs
 
@@ -363,6 +364,7 @@ class Machine:
     def _on_delta(self, delta: Delta, size: int, now: float, effects: _Effects) -> None:
         answered = self._requests.answered(delta)
         if answered is None:
+            self._requests.late(delta.rid, size)
             self.strays += 1
             return
         job = answered.job
@@ -383,6 +385,7 @@ class Machine:
             holding = self.holdings.want(part.channel, RangeSet([(1, part.head + 1)])) or holding
         self._arrive(part.epoch, fresh, effects)
         job.records += len(fresh)
+        job.bytes_plain += plain_bytes(topics.reply_topic(self._device), (len(one.body) for one in fresh))
         if holding == before:
             return False
         effects.holdings[part.channel] = holding
@@ -448,6 +451,7 @@ class Machine:
         error = error_for(fault.code, fault.text)
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
+            self._requests.late(fault.rid, size)
             effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size

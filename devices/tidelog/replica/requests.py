@@ -23,6 +23,9 @@ _STALLED_MAX = 3
 _EARLIER_MAX = 3
 """Tries of a page whose answers are still taken: with the backoff, they reach back over half a minute."""
 
+_ASKED_MAX = 16
+"""Requests of a job whose late answers are still known for its own: as many as a slow link holds."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Job:
@@ -35,6 +38,8 @@ class Job:
         oldest_first: the order of pages.
         repair: whether the machine itself asked.
         started: when, seconds.
+        waiting: whether a request was sent and no page came since: the next one repeats it.
+        asked: ids of the last requests.
     """
 
     id: int
@@ -47,7 +52,11 @@ class Job:
     records: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
+    bytes_plain: int = 0
+    bytes_repeated: int = 0
     stalled: int = 0
+    waiting: bool = False
+    asked: deque[int] = field(default_factory=lambda: deque(maxlen=_ASKED_MAX))
     gone: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=set)
 
@@ -61,7 +70,21 @@ class Job:
             complete=complete,
             gone=tuple(sorted(self.gone)),
             seconds=max(0.0, now - self.started),
+            bytes_plain=self.bytes_plain,
+            bytes_repeated=self.bytes_repeated,
         )
+
+    def sent(self, size: int) -> None:
+        """Account for a request: what it took on the socket, MQTT bytes; 0 where it was dropped."""
+        self.bytes_up += size
+        if self.waiting:
+            self.bytes_repeated += size
+        self.waiting = self.waiting or size > 0
+
+    def came_late(self, size: int) -> None:
+        """Account for an answer of no use, MQTT bytes."""
+        self.bytes_down += size
+        self.bytes_repeated += size
 
     def progressed(self, *, news: bool) -> bool:
         """Note whether a page brought anything; false once too many in a row did not."""
@@ -201,14 +224,28 @@ class Requests:
             job=job, request=request, left_over=left_over, due=now + wait, tries=tries, earlier=earlier
         )
         job.rounds += 1
+        job.asked.append(self._rid)
         return request
 
     def answered(self, delta: Delta) -> Open | None:
         """Take an answer: the request that it belongs to, no longer open, or ``None`` for a stale one."""
         answered = self.find(delta.rid)
         if answered is not None:
+            answered.job.waiting = False
             self.open = None
         return answered
+
+    def late(self, rid: int, size: int) -> None:
+        """Account for an answer that no request waits for, where a job that is not over had asked for it.
+
+        Args:
+            rid: of the request that it answers.
+            size: MQTT bytes that it took on the socket.
+        """
+        for job in ([self.open.job] if self.open else []) + list(self.jobs):
+            if rid in job.asked:
+                job.came_late(size)
+                return
 
     def find(self, rid: int) -> Open | None:
         """The try of the open request that has this id."""

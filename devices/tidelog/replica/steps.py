@@ -43,11 +43,18 @@ class SyncReport:
     Attributes:
         records: new records that it brought.
         rounds: requests sent, repetitions included.
-        bytes_up: MQTT bytes on the socket, headers and acknowledgements included, from the device.
-        bytes_down: the same, to the device.
+        bytes_up: MQTT bytes on the socket that the sync caused, headers and acknowledgements included, from
+            the device. Everything counts: what was sent in vain as well.
+        bytes_down: the same, to the device. What comes after the sync has ended is in no report.
         complete: whether the device now holds everything that it asked for.
         gone: channels asked for that do not exist or that this device may not read.
         seconds: how long it took.
+        bytes_plain: what the new records would have taken as one PUBLISH each at QoS 1, acknowledged, on the
+            reply topic: with nothing but their bodies, see `tidelog.wire.mqttsize.plain_bytes`.
+        bytes_full: what everything that the device now holds in scope would take in that way; see
+            `tidelog.replica.costs.bytes_full` for how exact it is.
+        bytes_repeated: how much of ``bytes_up`` and ``bytes_down`` was repetition: requests that had to be
+            sent again, and answers that came twice or too late.
     """
 
     records: int
@@ -57,6 +64,9 @@ class SyncReport:
     complete: bool
     gone: tuple[str, ...] = ()
     seconds: float = 0.0
+    bytes_plain: int = 0
+    bytes_full: int = 0
+    bytes_repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from simulated.bench import Bench
 from simulated.samples import EPOCH, part, push, record, runs
 from tidelog.replica.requests import Job
-from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, Trouble
+from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
 from tidelog.replica.tuning import Tuning
+from tidelog.wire import payload as wire
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import (
@@ -29,6 +30,7 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.mqttsize import delivery_bytes
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
@@ -482,6 +484,46 @@ def test_a_gap_that_stays_shows_once(bench: Bench) -> None:
     assert len(bench.frames()) == 9
     bench.receive(push("room", 4))
     assert bench.machine.due() == bench.now + 2.0
+
+
+def ended(bench: Bench) -> SyncReport:
+    """The report of the sync that ended last."""
+    last = bench.events[-1]
+    assert isinstance(last, SyncEnded)
+    assert last.report is not None
+    return last.report
+
+
+def test_a_report_tells_what_its_records_would_take_as_a_publish_each(bench: Bench) -> None:
+    bench.sync()
+    bench.receive(Delta(rid=bench.request().rid, more=True, parts=(part("room", 1, 2),)))
+    bench.tick()
+    bench.receive(Delta(rid=bench.request().rid, more=False, parts=(part("room", 2, 3),)))
+    held = bench.store.records("room", EPOCH, start=1, stop=9, limit=9)
+    each = [delivery_bytes("tl1/phone/re", len(one.body), qos=1) for one in held]
+    assert (len(each), ended(bench).bytes_plain) == (3, sum(each))
+    bench.sync()
+    bench.receive(Delta(rid=bench.request().rid, more=False))
+    assert ended(bench).bytes_plain == 0
+
+
+def test_answers_that_come_twice_or_too_late_are_repetition(bench: Bench) -> None:
+    bench.sync()
+    first, page = bench.request().rid, part("room", 1)
+    bench.now += 100.0
+    bench.tick()
+    again = bench.request().rid
+    bench.receive(Delta(rid=again, more=True, parts=(page,)))
+    taken = len(wire.encode(Delta(rid=again, more=True, parts=(page,)), Encoding.PACKED)) + 20
+    late = 0
+    for frame in (Delta(rid=first, more=True, parts=(page,)), Fault(code=Code.BUSY, rid=again)):
+        bench.receive(frame)
+        late += len(wire.encode(frame, Encoding.PACKED)) + 20
+    bench.tick()
+    last = Delta(rid=bench.request().rid, more=False)
+    bench.receive(last)
+    taken += len(wire.encode(last, Encoding.PACKED)) + 20
+    assert (ended(bench).bytes_repeated, ended(bench).bytes_down) == (late, late + taken)
 
 
 def test_a_gap_in_a_channel_that_is_gone_is_not_asked_for_again(bench: Bench) -> None:

@@ -241,3 +241,49 @@ def test_a_report_sums_up() -> None:
     assert (report.records, report.rounds, report.bytes_up, report.bytes_down) == (3, 2, 40, 90)
     assert (report.gone, report.seconds, report.complete) == (("a", "b"), 2.5, True)
     assert going.report(9.0, complete=False).seconds == 0.0
+
+
+def test_a_request_without_an_answer_before_it_is_a_repetition() -> None:
+    made = requests()
+    going = job(1)
+    made.add(going)
+    for now, size in ((0.0, 0), (5.0, 30), (15.0, 31)):
+        asked(made, now=now)
+        going.sent(size)
+    assert (going.bytes_up, going.bytes_repeated) == (61, 31), "what was dropped is not sent again"
+    made.suspend()
+    request = asked(made, now=16.0)
+    going.sent(32)
+    assert going.bytes_repeated == 63, "a lost link cost it"
+    made.answered(Delta(rid=request.rid, more=True))
+    made.resume(going)
+    asked(made, now=17.0)
+    going.sent(33)
+    report = going.report(18.0, complete=True)
+    assert (report.bytes_up, report.bytes_repeated) == (126, 63), "the next page's is none"
+
+
+def test_late_answers_count_for_the_job_that_had_asked() -> None:
+    made = requests()
+    going, waiting = job(1), job(2)
+    made.add(going)
+    made.add(waiting)
+    first = asked(made).rid
+    made.answered(Delta(rid=first, more=True))
+    made.resume(going)
+    made.late(first, 50)
+    asked(made)
+    made.late(first, 5)
+    made.late((first - 1) % REQUEST_ID_STOP, 700)
+    assert (going.bytes_down, going.bytes_repeated) == (55, 55)
+    assert (waiting.bytes_down, waiting.bytes_repeated) == (0, 0)
+
+
+def test_only_the_last_requests_are_remembered() -> None:
+    made = requests()
+    going = job(1)
+    made.add(going)
+    rids = [asked(made, now=1_000.0 * n).rid for n in range(40)]
+    for rid in rids:
+        made.late(rid, 1)
+    assert going.bytes_repeated == 16

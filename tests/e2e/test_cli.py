@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import shlex
 import signal
 import socket
@@ -179,7 +180,11 @@ def test_what_one_device_sends_another_syncs_and_prints(tidelog: Shell) -> None:
         assert report["bytes_up"] > 0 < report["bytes_down"]
         assert tidelog.log("pad") == [("room1", 1, "hello"), ("room1", 2, "piped\n")]
         assert tidelog.log("phone") == tidelog.log("pad")
-        assert tidelog("sync", "--as", "pad").startswith("0 new records, up to date (1 round, ")
+        assert 0 < report["bytes_plain"] == report["bytes_full"]
+        assert report["bytes_repeated"] == 0
+        assert re.fullmatch(
+            r"up to date: \d\d bytes \(\d\d up, \d\d down\)\n", tidelog("sync", "--as", "pad")
+        )
 
 
 def test_a_device_can_be_given_by_options_and_environment(tidelog: Shell) -> None:
@@ -233,9 +238,7 @@ def test_what_was_written_without_a_link_goes_out_later(tidelog: Shell) -> None:
         assert (report["sent"], report["outbox"], report["refused"]) == (2, 0, 0)
         assert report["seconds"] == round(report["seconds"], 3)
         tidelog("send", "room1", "three", "--as", "phone", "--no-wait")
-        assert tidelog("sync", "--as", "phone").startswith(
-            "sent 1 from the outbox; 0 new records, up to date "
-        )
+        assert tidelog("sync", "--as", "phone").startswith("sent 1 from the outbox; up to date: ")
         tidelog("sync", "--as", "pad")
     assert tidelog.log("pad") == [("room1", n, text) for n, text in enumerate(("one", "two", "three"), 1)]
 
@@ -294,7 +297,7 @@ def test_the_commands_of_the_demonstration_work_as_they_are_printed(tidelog: She
             assert pasted(export, send).startswith("room1: stored as 1 ")
             assert "hello" in watching.line()
             assert watching.stop(signal.SIGINT)[0] == 130
-        assert pasted(export, sync).startswith("1 new record, up to date ")
+        assert pasted(export, sync).startswith("1 record in ")
         assert "alice" in pasted(export, log)
         pasted(publish)
         eventually(lambda: len(json.loads(pasted(request))["records"]) == 2)

@@ -12,10 +12,11 @@ from tidelog.device import Device
 from tidelog.replica.steps import SyncReport
 from tidelog_cli import options
 from tidelog_cli.backlog import Backlog
+from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.identity import Identity
 from tidelog_cli.session import device_at_rest
-from tidelog_cli.terminal import counted, note, print_json, print_line
+from tidelog_cli.terminal import note, print_json, print_line
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +55,10 @@ def sync(
     """Fetch what this device lacks.
 
     First it sends what waits in the outbox. Then it says what the sync brought and cost: MQTT bytes on the
-    socket, headers included. Ends with 7 where something remains; messages that the service has refused do
+    socket, headers included; beside it what the same records would have cost as one PUBLISH each at QoS 1,
+    and what everything that the device now holds would cost in that way (with --json `bytes_plain` and
+    `bytes_full`). `bytes_repeated` says how much of the cost was requests sent again and answers that came
+    twice or too late. Ends with 7 where something remains; messages that the service has refused do
     not count, see `tidelog outbox`.
     """
     identity = Identity(
@@ -102,13 +106,3 @@ def _print_report(report: SyncReport, left: Backlog, *, sent: int, as_json: bool
     print_line((f"sent {sent:,} from the outbox; " if sent else "") + summary(report))
     for name in report.gone:
         note(f"channel {name}: there is none, or this device's user is not a member of it")
-
-
-def summary(report: SyncReport) -> str:
-    """A report in one line."""
-    state = "up to date" if report.complete else "more remains"
-    total = report.bytes_up + report.bytes_down
-    return (
-        f"{counted(report.records, 'new record')}, {state} ({counted(report.rounds, 'round')}, "
-        f"{total:,} bytes: {report.bytes_up:,} up, {report.bytes_down:,} down, {report.seconds:.2f} s)"
-    )

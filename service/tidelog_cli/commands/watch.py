@@ -15,7 +15,7 @@ from tidelog.device import Device
 from tidelog.replica.ports import Record
 from tidelog.wire.errors import Unavailable
 from tidelog_cli import options
-from tidelog_cli.commands.sync import summary
+from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.identity import Identity
 from tidelog_cli.lines import print_record

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tidelog.codec import expander
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Presence
 from tidelog.wire.json_messages import body_fields
@@ -45,7 +44,7 @@ def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
             return "plain", message | body_fields(packet.payload)
         if address.verb == "status":
             return "plain", _presence(packet.payload)
-    frame, encoding = decode(packet.payload, expand=expander())
+    frame, encoding = decode(packet.payload)
     return encoding.value, json.loads(encode(frame, Encoding.JSON))
 
 

@@ -105,7 +105,7 @@ class Holdings:
         holding = self.by_channel.get(channel)
         if holding is None:
             return Statement(channel=channel)
-        want = holding.wanted if wanted_only else None
+        want = holding.wanted if wanted_only and not holding.wants_all else None
         return Statement(
             channel=channel,
             epoch=holding.epoch,

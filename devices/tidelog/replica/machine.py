@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from tidelog.replica.asking import Ability
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
+from tidelog.replica.pages import Opened, opened_page
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
 from tidelog.replica.repairs import Repairs
-from tidelog.replica.requests import Job, Open, Requests
+from tidelog.replica.requests import Job, Open, Requests, Spent
 from tidelog.replica.steps import (
     Arrived,
     Chance,
@@ -28,18 +30,24 @@ from tidelog.replica.steps import (
     SyncEnded,
     Trouble,
 )
+from tidelog.replica.tokens import Token, Tokens
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
-from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, error_for
-from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
+from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, UsageError, error_for
+from tidelog.wire.frames import Delta, Fault, Frame, Page, Part, Push, Receipts, Rejection, Resync
 from tidelog.wire.frames import Receipt as WireReceipt
-from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 
 _LATER = (Code.BUSY, Code.WINDOW)
+
+
+def _first(job: Job, head: int) -> int:
+    """The first seq that a job asks for, of a log with this head."""
+    return max(1, head + 1 - job.rule.newest) if job.rule.newest else 1
 
 
 def _no_answer(tries: int) -> Trouble:
@@ -61,6 +69,8 @@ class _Effects:
     queued: list[OutboxEntry] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     next_n: int = 0
+    forgotten: list[bytes] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -72,6 +82,8 @@ class _Effects:
             queued=tuple(self.queued),
             settled=tuple(self.settled),
             next_n=self.next_n,
+            forgotten=tuple(self.forgotten),
+            tokens=tuple(self.tokens),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))
 
@@ -85,6 +97,8 @@ class Machine:
         chance: for request ids and jitter.
         tuning: times and sizes.
         codecs: ids of codecs that answers may use.
+        context_bytes: of held bodies that may prime them.
+        shelf: the device's records, to read what primes a page; without it answers are deltas.
 
     Attributes:
         online: whether there is a connection.
@@ -99,6 +113,8 @@ class Machine:
         chance: Chance,
         tuning: Tuning | None = None,
         codecs: Sequence[int] = (),
+        context_bytes: int = CONTEXT_BYTES_MAX,
+        shelf: Shelf | None = None,
     ) -> None:
         """See the class."""
         tuning = tuning or Tuning()
@@ -110,7 +126,16 @@ class Machine:
         )
         self._device = device
         self._tuning = tuning
-        self._requests = Requests(tuning=tuning, chance=chance, codecs=codecs)
+        self._shelf = shelf
+        self._tokens = Tokens(snapshot.tokens)
+        ability = Ability(
+            codecs=tuple(codecs),
+            page_bytes=tuning.page_bytes,
+            context_bytes=context_bytes,
+            live=tuning.live,
+            pages=shelf is not None,
+        )
+        self._requests = Requests(tuning=tuning, chance=chance, ability=ability, device=device)
         self._repairs = Repairs(tuning=tuning, chance=chance)
 
     def due(self) -> float | None:
@@ -249,9 +274,23 @@ class Machine:
         if unanswered is not None and not self._repairs.watches(unanswered.channels or ()):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
-        request = self._requests.next(self.holdings, now)
-        if request is not None:
+        request = self._requests.next(self.holdings, self._tokens, now)
+        if isinstance(request, Spent):
+            self._spent(request.job, now, effects)
+        elif request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
+
+    def _spent(self, job: Job, now: float, effects: _Effects) -> None:
+        """The budget has no room for another page."""
+        if job.rounds:
+            effects.events.append(SyncEnded(job=job.id, report=job.report(now, complete=False)))
+            return
+        error = UsageError(
+            f"a sync of at most {job.max_bytes} bytes: asking alone takes more",
+            code="budget",
+            hint="give more bytes once; later requests need not say again what the device has",
+        )
+        effects.events.append(SyncEnded(job=job.id, error=error))
 
     def _publish(
         self, topic: str, frame: Frame, effects: _Effects, *, qos: int = 0, purpose: int = 0
@@ -273,8 +312,16 @@ class Machine:
             )
             effects.events.append(Trouble(error=error))
         if channels:
-            names = tuple(sorted(channels))
-            self._requests.add(Job(id=0, channels=names, wanted_only=True, repair=True, started=now))
+            self._requests.add(self._repair(tuple(sorted(channels)), now))
+
+    def _repair(self, channels: tuple[str, ...], now: float) -> Job:
+        """Ask for what was wanted of these channels; for everything where a token stands for just that."""
+        everything = len(channels) == len(self.holdings.by_channel) and all(
+            holding.wants_all for holding in self.holdings.by_channel.values()
+        )
+        if everything and self._requests.has_token(None, self._tokens):
+            return Job(id=0, channels=None, repair=True, started=now)
+        return Job(id=0, channels=channels, wanted_only=True, repair=True, started=now)
 
     def _live_channels(self) -> list[str]:
         return [name for name, held in self.holdings.by_channel.items() if held.wanted.open_ended]
@@ -362,7 +409,7 @@ class Machine:
         effects.events.append(Refused(n=rejection.n, error=error))
 
     def _on_delta(self, delta: Delta, size: int, now: float, effects: _Effects) -> None:
-        answered = self._requests.answered(delta)
+        answered = self._requests.answered(delta.rid)
         if answered is None:
             self._requests.late(delta.rid, size)
             self.strays += 1
@@ -375,14 +422,15 @@ class Machine:
         for part in delta.parts:
             if answered.asked_for(part.channel):
                 news = self._take(part, job, effects) or news
-        self._proceed(answered, delta, news=news, now=now, effects=effects)
+        self._proceed(answered, more=delta.more, news=news, now=now, effects=effects)
 
     def _take(self, part: Part, job: Job, effects: _Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         holding, fresh = self.holdings.accept(part)
         if not job.wanted_only:
-            holding = self.holdings.want(part.channel, RangeSet([(1, part.head + 1)])) or holding
+            asked = RangeSet([(_first(job, part.head), part.head + 1)])
+            holding = self.holdings.want(part.channel, asked) or holding
         self._arrive(part.epoch, fresh, effects)
         job.records += len(fresh)
         job.bytes_plain += plain_bytes(topics.reply_topic(self._device), (len(one.body) for one in fresh))
@@ -396,14 +444,16 @@ class Machine:
             effects.records += [(epoch, record) for record in fresh]
             effects.events.append(Arrived(records=tuple(fresh)))
 
-    def _proceed(self, answered: Open, delta: Delta, *, news: bool, now: float, effects: _Effects) -> None:
+    def _proceed(self, answered: Open, *, more: bool, news: bool, now: float, effects: _Effects) -> None:
         """After a page: the next one, or the end of the job."""
         job = answered.job
-        if delta.more or answered.left_over:
-            if not delta.more:
+        if more or answered.left_over:
+            if not more:
                 answered.mark_served()
-            if job.progressed(news=news or not delta.more):
+            if job.progressed(news=news or not more):
                 self._requests.resume(job)
+            elif job.max_bytes:
+                self._spent(job, now, effects)
             else:
                 self._stall(job, effects)
             return
@@ -420,7 +470,8 @@ class Machine:
         for channel, known in list(self.holdings.by_channel.items()):
             if answered.asked_for(channel) and channel not in answered.job.gone:
                 stop = SEQ_STOP if self._tuning.live else known.head + 1
-                holding = self.holdings.want(channel, RangeSet([(1, stop)]))
+                first = _first(answered.job, known.head)
+                holding = self.holdings.want(channel, RangeSet([(first, max(first, stop))]))
                 if holding is not None:
                     effects.holdings[channel] = holding
 
@@ -436,6 +487,58 @@ class Machine:
         error = ProtocolError(f"the sync does not converge: {job.rounds} requests, {job.records} records")
         ended = Trouble(error=error) if job.repair else SyncEnded(job=job.id, error=error)
         effects.events.append(ended)
+
+    def _on_page(self, page: Page, size: int, now: float, effects: _Effects) -> None:
+        answered = self._requests.answered(page.rid)
+        if answered is None or self._shelf is None:
+            self._requests.late(page.rid, size)
+            self.strays += 1
+            return
+        answered.job.bytes_down += size
+        try:
+            opened = opened_page(page, answered.question, self._shelf)
+        except ProtocolError as error:
+            self._distrust(answered, error, effects)
+            return
+        self._keep_token(answered, page, opened, effects)
+        answered.job.gone |= set(page.gone)
+        self._repairs.forget(page.gone)
+        news = False
+        for part in opened.parts:
+            news = self._take(part, answered.job, effects) or news
+        self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
+
+    def _distrust(self, answered: Open, error: ProtocolError, effects: _Effects) -> None:
+        """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
+
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
+        """
+        job = answered.job
+        self._forget_token(answered.question.scope, effects)
+        if job.primed:
+            job.primed = False
+            self._requests.resume(job)
+        else:
+            ended = Trouble(error=error) if job.repair else SyncEnded(job=job.id, error=error)
+            effects.events.append(ended)
+
+    def _keep_token(self, answered: Open, page: Page, opened: Opened, effects: _Effects) -> None:
+        question = answered.question
+        if page.gone and answered.job.channels is not None:
+            # What a token of named channels stands for lacks those that are gone, for ever.
+            self._forget_token(question.scope, effects)
+            return
+        request = question.request
+        name = request.token if isinstance(request, Resync) else page.token
+        known = self._tokens.get(question.scope)
+        if name and not (known and known.token == name and known.account.digest == opened.account.digest):
+            token = Token(question.scope, name, opened.account)
+            effects.forgotten += self._tokens.put(token)
+            effects.tokens.append(token)
+
+    def _forget_token(self, scope: bytes, effects: _Effects) -> None:
+        if self._tokens.forget(scope):
+            effects.forgotten.append(scope)
 
     def _on_push(self, push: Push, _size: int, now: float, effects: _Effects) -> None:
         part = push.part
@@ -455,6 +558,11 @@ class Machine:
             effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
+        if fault.code is Code.TOKEN and self._tokens.forget(waiting.question.scope):
+            effects.forgotten.append(waiting.question.scope)
+            self._requests.open = None
+            self._requests.resume(waiting.job)
+            return
         if fault.code in _LATER:
             self._requests.hold(now)
             return
@@ -465,6 +573,7 @@ class Machine:
     _ON_FRAME: ClassVar[dict[type, Callable[[Machine, Any, int, float, _Effects], None]]] = {
         Receipts: _on_receipts,
         Delta: _on_delta,
+        Page: _on_page,
         Push: _on_push,
         Fault: _on_fault,
     }

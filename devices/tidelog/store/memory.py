@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.tokens import Token
 from tidelog.wire.limits import OUTBOX_ID_BYTES
 from tidelog.wire.ranges import RangeSet
 
@@ -58,6 +59,7 @@ class MemoryStore:
         self._next_n = 1
         self._outbox: dict[int, OutboxEntry] = {}
         self._holdings: dict[str, Holding] = {}
+        self._tokens: dict[bytes, Token] = {}
         self._logs: dict[tuple[str, int], _Log] = {}
 
     def load(self) -> Snapshot:
@@ -68,6 +70,7 @@ class MemoryStore:
                 next_n=self._next_n,
                 outbox=tuple(self._outbox[n] for n in sorted(self._outbox)),
                 holdings=tuple(self._holdings[name] for name in sorted(self._holdings)),
+                tokens=tuple(self._tokens.values()),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -83,6 +86,9 @@ class MemoryStore:
                 self._logs.setdefault((record.channel, epoch), _Log()).put(record)
             self._holdings.update((holding.channel, holding) for holding in changes.holdings)
             self._next_n = max(self._next_n, changes.next_n)
+            for scope in (*changes.forgotten, *(token.scope for token in changes.tokens)):
+                self._tokens.pop(scope, None)
+            self._tokens.update((token.scope, token) for token in changes.tokens)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""

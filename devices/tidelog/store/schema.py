@@ -48,6 +48,12 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
              SELECT coalesce(sum(length(body)), 0) FROM records
              WHERE records.channel_id = counts.channel_id AND records.epoch = counts.epoch)""",
     ),
+    (
+        # Ids rise with use: the last used token is the last one.
+        """CREATE TABLE tokens (
+             id INTEGER PRIMARY KEY AUTOINCREMENT, scope BLOB NOT NULL UNIQUE, token BLOB NOT NULL,
+             account BLOB NOT NULL)""",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

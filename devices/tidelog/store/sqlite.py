@@ -92,6 +92,7 @@ class SqliteStore:
                 next_n=next_n,
                 outbox=tuple(map(rows.outbox_entry, fetch("SELECT * FROM outbox ORDER BY n"))),
                 holdings=tuple(self._holding(row) for row in fetch(_HOLDINGS)),
+                tokens=tuple(map(rows.token, fetch("SELECT scope, token, account FROM tokens ORDER BY id"))),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -110,6 +111,13 @@ class SqliteStore:
             self._connection.executemany(
                 "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
+            )
+            self._connection.executemany(
+                "DELETE FROM tokens WHERE scope = ?", [(scope,) for scope in changes.forgotten]
+            )
+            self._connection.executemany(
+                "REPLACE INTO tokens (scope, token, account) VALUES (?, ?, ?)",
+                [rows.token_row(token) for token in changes.tokens],
             )
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:

@@ -29,6 +29,7 @@ class Code(IntEnum):
     UNSUPPORTED = 8
     BUSY = 9
     INTERNAL = 10
+    TOKEN = 11
 
     @property
     def word(self) -> str:
@@ -101,6 +102,7 @@ _HINTS = {
     Code.UNSUPPORTED: "the peer does not know this request in its version",
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
+    Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
 }
 
 

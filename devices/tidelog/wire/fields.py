@@ -18,8 +18,10 @@ from tidelog.wire.limits import (
     CONTENT_TYPE_BYTES_MAX,
     FAULT_TEXT_BYTES_MAX,
     OUTBOX_ID_BYTES,
+    PACKET_BYTES_MAX,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
+    ROOM_BYTES_MIN,
     USER_BYTES_MAX,
 )
 from tidelog.wire.ranges import RangeSet
@@ -98,6 +100,14 @@ def page_bytes(value: object) -> int:
     if uint(value, PAGE_BYTES_MAX + 1, "page_bytes") < PAGE_BYTES_MIN:
         raise ProtocolError(f"page_bytes is below {PAGE_BYTES_MIN}", wire_code=Code.LIMIT)
     return uint(value, PAGE_BYTES_MAX + 1, "page_bytes")
+
+
+def room(value: object) -> int:
+    """A bound on the payload of an answer; 0 for none."""
+    size = uint(value, PACKET_BYTES_MAX + 1, "room")
+    if 0 < size < ROOM_BYTES_MIN:
+        raise ProtocolError(f"room of less than {ROOM_BYTES_MIN} bytes", wire_code=Code.LIMIT)
+    return size
 
 
 def outbox(value: object) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tidelog.wire import fields, json_messages, json_sync, jsontext
-from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
+from tidelog.wire.errors import Code, ProtocolError, UsageError
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
@@ -63,3 +63,5 @@ def _written(frame: Frame) -> dict[str, JsonValue]:
             return json_sync.from_push(frame)
         case Fault():
             return json_messages.from_fault(frame)
+        case Resync() | Page():
+            raise UsageError(f"no JSON form of {type(frame).__name__}", code="encoding")

@@ -112,3 +112,30 @@ PAGE_BODIES_BYTES_MAX: Final = 1_048_576
 
 JSON_DIGITS_MAX: Final = 16
 """Digits of a number in JSON: all below 2**53 fit."""
+
+TOKEN_BYTES: Final = 4
+"""A token: the service's name for what it knows of a device."""
+
+DIGEST_STOP: Final = 2**32
+"""Digests of an account are below this: a wrong one agrees once in 2**32 requests, and the check notices."""
+
+CHECK_BYTES: Final = 4
+"""The check over a page: a wrong context or a wrong decode passes once in 2**32."""
+
+CONTEXT_BYTES_MAX: Final = 262_144
+"""Of held bodies that prime a page's codec; more brings a few per cent and costs both sides time by it."""
+
+MODEL_BYTES_MAX: Final = 67_108_864
+"""Of memory that a page's codec may ask a device for; enough for 4 MiB of context and text together."""
+
+ROOM_BYTES_MIN: Final = 32
+"""The least that a device may bound an answer's payload to: what says that there is more."""
+
+BUDGET_BYTES_MIN: Final = 256
+"""The least budget of a sync: a request, its answer and one short record."""
+
+DICTIONARY_STOP: Final = 2**32
+"""Ids of dictionaries: 1 to 255 come with the software, those above are checks of their content."""
+
+DICTIONARIES_MAX: Final = 8
+"""Dictionaries that a request names: built in, and trained ones of a few versions."""

@@ -9,7 +9,6 @@ told here, and sizes not at all: bodies end themselves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -57,23 +56,6 @@ class Item(NamedTuple):
 
 
 Line = Sequence[Item]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """The metadata of a page.
-
-    Attributes:
-        ranged: the range-coded string.
-        plain: whether it has times and authors only.
-        authors: those that no held record of the lines has, in the order of first use.
-        types: the content types likewise.
-    """
-
-    ranged: bytes
-    plain: bool
-    authors: tuple[str, ...]
-    types: tuple[str, ...]
 
 
 class Columns:
@@ -156,42 +138,44 @@ class Columns:
         )
 
 
-def encode(lines: Sequence[Line]) -> Written:
+def encode(lines: Sequence[Line], way: Writer, *, plain: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the page's records.
+
+    Args:
+        lines: one a channel of the page.
+        way: where they are written after whatever stands there.
+        plain: see `Columns`; `is_plain` tells.
+
+    Returns:
+        the authors and the content types that no held record of the lines has, in the order of first use.
 
     Raises:
         ProtocolError: a value is outside its bounds.
     """
-    plain = is_plain(lines)
     columns = Columns(lines, plain=plain)
-    way = Writer()
     columns.walk(way)
-    return Written(
-        ranged=way.finish(),
-        plain=plain,
-        authors=tuple(columns.authors.new),
-        types=tuple(columns.types.new),
-    )
+    return tuple(columns.authors.new), tuple(columns.types.new)
 
 
-def decode(written: Written, lines: Sequence[Line]) -> list[Meta]:
+def decode(
+    lines: Sequence[Line], way: Reader, *, plain: bool, authors: Sequence[str], types: Sequence[str]
+) -> list[Meta]:
     """Read the page's records, in the order of the lines.
 
     Args:
-        written: from a peer; its names checked, its string of any content.
         lines: as on writing, but for what is told.
+        way: from a peer, of any content.
+        plain: as on writing.
+        authors: those that `encode` returned, checked.
+        types: likewise.
 
     Raises:
-        ProtocolError: a value is outside its bounds, a name is missing or not used, something is left
-            over, or the lines have too many records (code LIMIT).
+        ProtocolError: a value is outside its bounds, a name is missing or not used, or the lines have too
+            many records (code LIMIT).
     """
     if sum(item.held is None for line in lines for item in line) > PAGE_RECORDS_MAX:
         raise ProtocolError(f"a page of more than {PAGE_RECORDS_MAX} records", wire_code=Code.LIMIT)
-    columns = Columns(lines, plain=written.plain, authors=written.authors, types=written.types)
-    way = Reader(written.ranged)
-    metas = columns.walk(way)
-    way.finish()
-    return metas
+    return Columns(lines, plain=plain, authors=authors, types=types).walk(way)
 
 
 def is_plain(lines: Iterable[Line]) -> bool:

@@ -1,4 +1,4 @@
-"""The packed encoding: one byte of version and type, then one CBOR array (SPEC.md, "Packed frames").
+"""The packed encoding: one byte of version and type, then mostly one CBOR array (SPEC.md, "Packed frames").
 
 Fields are positional; what is at its default at the end of an array is left out. A decoder of this version
 ignores further items of the outer array, so that later revisions can add fields; everything else is strict.
@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire import cbor, fields, packed_messages, packed_pages, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    Page,
+    Push,
+    Receipts,
+    Resync,
+    SyncRequest,
+    Type,
+)
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
@@ -38,8 +49,14 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
     Raises:
         UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
     """
-    kind, items = _written(frame, compress)
-    return _FIRST_BYTES[kind] + cbor.dumps(items)
+    match frame:
+        case Resync():
+            return _FIRST_BYTES[Type.RESYNC] + packed_pages.from_resync(frame)
+        case Page():
+            return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
+        case _:
+            kind, items = _written(frame, compress)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
 
 
 def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
@@ -60,10 +77,16 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
+    if kind == Type.RESYNC:
+        return packed_pages.to_resync(payload)
+    if kind == Type.PAGE:
+        return packed_pages.to_page(payload)
     return _read(kind, cbor.loads(payload, start=1), expand)
 
 
-def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+def _written(
+    frame: Messages | SyncRequest | Receipts | Delta | Push | Fault, compress: Compress | None
+) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
             return Type.MESSAGES, packed_messages.from_messages(frame)

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
-from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.frames import Fault, Messages, Presence, Resync, SyncRequest
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
-from tidelog_service.engine.ports import Store
+from tidelog_service.engine.paging import Asked, Paging
+from tidelog_service.engine.ports import Press, Store
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
@@ -27,12 +29,13 @@ class Engine:
     Args:
         store: the durable state.
         bounds: the operator's bounds.
+        press: compresses pages; in this thread, if not given.
 
     Attributes:
         tally: counts by reason since the start.
     """
 
-    def __init__(self, store: Store, *, bounds: Bounds | None = None) -> None:
+    def __init__(self, store: Store, *, bounds: Bounds | None = None, press: Press | None = None) -> None:
         """See the class."""
         self._store = store
         self._bounds = bounds or Bounds()
@@ -40,6 +43,13 @@ class Engine:
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
         self.tally = Tally()
+        self._paging = Paging(
+            store,
+            press or InProcessPress(),
+            attendance=self._attendance,
+            bounds=self._bounds,
+            tally=self.tally,
+        )
 
     @property
     def due_ms(self) -> int | None:
@@ -75,8 +85,15 @@ class Engine:
                 requests.append(screened)
         if drafts:
             replies += self._receive(drafts, now_ms)
+        paged: list[Asked] = []
         for question in requests:
-            replies.append(self._serve(question, now_ms))
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                replies.append(served)
+            else:
+                paged.append(served)
+        if paged:
+            replies += self._paging.answer(paged, now_ms)
         return tuple(replies)
 
     def flush(self, now_ms: int) -> tuple[Reply, ...]:
@@ -107,28 +124,30 @@ class Engine:
         for code, count in ingested.rejections.items():
             self.tally["rejected_" + code.word] += count
 
-    def _serve(self, question: Question, now_ms: int) -> Reply:
+    def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
+        """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest):
+        if not isinstance(request, SyncRequest | Resync):
             raise TypeError(f"not a request: {request!r}")
         if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
+        if isinstance(request, Resync) or request.pages:
+            return Asked(question.terminal, request)
+        self._attendance.asked(
+            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+        )
         try:
-            return self._answer(question, request, now_ms)
+            return self._answer(question, request)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest, text: str) -> Reply:
+    def _busy(self, question: Question, request: SyncRequest | Resync, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
         fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
         return Reply(question.terminal.device, wire.encode(fault, question.encoding))
 
-    def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
-        device = question.terminal.device
-        self._attendance.asked(
-            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
-        )
+    def _answer(self, question: Question, request: SyncRequest) -> Reply:
         page = answer(
             request,
             logs=self._store.logs_of(question.terminal.user_id),
@@ -138,7 +157,7 @@ class Engine:
         )
         self.tally["answered"] += 1
         self.tally["sent"] += page.records
-        return Reply(device, page.payload)
+        return Reply(question.terminal.device, page.payload)
 
 
 def internal_fault(packet: Packet) -> Reply | None:

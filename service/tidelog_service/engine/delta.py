@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tidelog.codec import choose
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Delta, Part, Record, Statement, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
@@ -187,7 +186,6 @@ class _Builder:
             more=self.more,
             parts=tuple(self.parts),
             gone=gone,
-            codec=choose(self.request.codecs),
         )
 
 

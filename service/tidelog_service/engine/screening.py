@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.frames import Fault, Message, Messages, Presence, Resync, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import Store, Terminal
@@ -30,7 +30,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Presence
+    frame: Messages | SyncRequest | Resync | Presence
     encoding: Encoding
     size: int = 0
 
@@ -98,7 +98,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
     return Encoding.JSON if plain or packet.payload[:1] == b"{" else Encoding.PACKED
 
 
-def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | Presence:
+def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | Resync | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -107,7 +107,7 @@ def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | 
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

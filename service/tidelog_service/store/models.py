@@ -167,6 +167,25 @@ class Outbox(Model):
         without_rowid = True
 
 
+class Token(Model):
+    """What a device's token stands for, as `tidelog_service.engine.tokens` writes it.
+
+    ``used``: when that last changed.
+    """
+
+    device = TextField()
+    token = BlobField()
+    used = BigIntegerField()
+    # Up to some hundred kilobytes: an index tree without rowids would spread such rows over pages of their own.
+    account = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "token"
+        primary_key = CompositeKey("device", "token")
+
+
 class Generation(Model):
     """One row, raised by every change to users, devices, channels or members: what caches are checked by."""
 
@@ -179,5 +198,15 @@ class Generation(Model):
         table_name = "generation"
 
 
-MODELS: Final[tuple[type[Model], ...]] = (User, Device, Channel, Member, Record, Taken, Outbox, Generation)
+MODELS: Final[tuple[type[Model], ...]] = (
+    User,
+    Device,
+    Channel,
+    Member,
+    Record,
+    Taken,
+    Outbox,
+    Token,
+    Generation,
+)
 """Every table, those that others refer to first."""

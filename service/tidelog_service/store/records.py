@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from tidelog.wire import runs
 from tidelog.wire.limits import MESSAGE_WINDOW
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
@@ -19,6 +19,9 @@ from tidelog_service.store.statements import Listed, Statements
 
 FORGET_EVERY: Final = 1_024
 """An outbox's old numbers are deleted when a multiple of this is taken: once each, about 2 ms at a time."""
+
+TOKENS_MAX: Final = 16
+"""Tokens kept for a device: scopes that it asks for by turns, and those it lost."""
 
 _BODY: Final = 6
 """The column of the body in what `_read` yields."""
@@ -138,6 +141,21 @@ class RecordStore(Store):
             self._sql.keep, [(*key, runs.encode(kept)) for key, kept in numbers.items()]
         )
         self._forget_old(taken, numbers)
+
+    def token(self, device: str, token: bytes) -> bytes | None:
+        """See `Store.token`."""
+        found = self._database.fetch(self._sql.token, (device, token))
+        return found[0][0] if found else None
+
+    def keep_tokens(self, kept: Sequence[KeptToken], now_ms: int) -> None:
+        """See `Store.keep_tokens`."""
+        rows = [(one.device, one.token, now_ms, one.account) for one in kept]
+        fresh = sorted({one.device for one in kept if one.fresh})
+        with self._database.transaction():
+            self._database.write_many(self._sql.keep_token, rows)
+            self._database.write_many(
+                self._sql.forget_tokens, [(device, device, TOKENS_MAX) for device in fresh]
+            )
 
     def _forget_old(
         self, taken: Iterable[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]

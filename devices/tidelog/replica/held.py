@@ -1,0 +1,74 @@
+"""What the device holds, as the context of a page takes it: read from its own store (SPEC.md, "Context")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from tidelog.codec.context import Entry, Key, merged
+from tidelog.replica.ports import Record, Shelf
+from tidelog.wire.metadata import Meta
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standings
+
+_BATCH_FIRST: Final = 32
+_BATCH_MAX: Final = 512
+"""Records read of a channel at a time, from the newest down."""
+
+
+class ShelfHeld:
+    """The records of an account that are in the device's store; `tidelog.codec.context.Held`.
+
+    Args:
+        shelf: where the records are.
+        account: what the device told the service that it has.
+    """
+
+    __slots__ = ("_epochs", "_held", "_shelf")
+
+    def __init__(self, shelf: Shelf, account: Standings) -> None:
+        """See the class."""
+        self._shelf = shelf
+        self._held = {one.channel: one.kept for one in account if one.have}
+        self._epochs = {one.channel: one.epoch for one in account}
+
+    def seqs(self) -> Mapping[str, RangeSet]:
+        """See `tidelog.codec.context.Held`."""
+        return self._held
+
+    def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
+        """See `tidelog.codec.context.Held`."""
+        by_channel: dict[str, list[int]] = {}
+        for channel, seq in keys:
+            by_channel.setdefault(channel, []).append(seq)
+        found = {
+            (entry.channel, entry.seq): entry
+            for channel, seqs in by_channel.items()
+            for entry in self._read(channel, RangeSet.of(seqs))
+        }
+        return [found[key] for key in keys if key in found]
+
+    def newest(self) -> Iterator[Entry]:
+        """See `tidelog.codec.context.Held`."""
+        return merged([self._down(channel, seqs) for channel, seqs in self._held.items()])
+
+    def _down(self, channel: str, seqs: RangeSet) -> Iterator[Entry]:
+        batch = _BATCH_FIRST
+        while seqs:
+            some = seqs.newest(batch)
+            yield from reversed(self._read(channel, some))
+            seqs -= some
+            batch = min(2 * batch, _BATCH_MAX)
+
+    def _read(self, channel: str, seqs: RangeSet) -> list[Entry]:
+        epoch = self._epochs[channel]
+        return [
+            _entry(record)
+            for start, stop in seqs.runs
+            for record in self._shelf.records(channel, epoch, start=start, stop=stop, limit=stop - start)
+        ]
+
+
+def _entry(record: Record) -> Entry:
+    meta = Meta(record.author, record.time, record.kind, record.sent - record.time, record.content_type)
+    return Entry(record.channel, record.seq, meta, record.body, len(record.body))

@@ -1,0 +1,297 @@
+"""Requests for pages, a batch at a time: drafts, their bodies compressed side by side, pages (SPEC.md, "Page")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from tidelog.codec.context import Context
+from tidelog.codec.page import pack
+from tidelog.codec.press import Pressed, PressJob
+from tidelog.wire import packed
+from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
+from tidelog.wire.frames import Content, Fault, Model, Page, Resync, SyncRequest
+from tidelog.wire.limits import RUNS_MAX
+from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standings
+from tidelog_service.engine import tokens
+from tidelog_service.engine.drafts import Draft, draft
+from tidelog_service.engine.effort import Effort, pick
+from tidelog_service.engine.inquiries import Inquiry, stated
+from tidelog_service.engine.packets import Bounds, Reply, Tally
+from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
+from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.tokens import Kept
+
+_FRAME_BYTES: Final = 16
+"""A page's fixed fields, generously."""
+
+_RATIO_FIRST: Final = 4.0
+"""How far bodies compress, before anything is known of a device's."""
+
+_MARGIN: Final = 1.25
+"""More is read than the last page's ratio asks for: a page that is not full costs another one."""
+
+_COLUMN_BYTES_FIRST: Final = 3.0
+"""Columns of a record, before anything is known of them."""
+
+_DEVICES_MAX: Final = 65_536
+"""Devices whose ratio is remembered; beyond that all start anew."""
+
+
+class Asked(NamedTuple):
+    """A request that may be served."""
+
+    terminal: Terminal
+    request: SyncRequest | Resync
+
+
+@dataclass(slots=True)
+class Experience:
+    """What the last pages of a device came to."""
+
+    ratio: float = _RATIO_FIRST
+    column_bytes: float = _COLUMN_BYTES_FIRST
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """A page on its way."""
+
+    device: str
+    inquiry: Inquiry
+    kept: Kept | None
+    token: bytes
+    experience: Experience
+    draft: Draft
+    effort: Effort
+    context: Context = field(default_factory=Context)
+    job: PressJob | None = None
+
+    @property
+    def limit_bytes(self) -> int:
+        return self.inquiry.limit_bytes
+
+
+class Paging:
+    """Answers requests for pages. One thread owns it.
+
+    Args:
+        store: the durable state.
+        press: compresses.
+        attendance: told of who wants live pushes.
+        bounds: the operator's.
+        tally: counts.
+    """
+
+    def __init__(
+        self, store: Store, press: Press, *, attendance: Attendance, bounds: Bounds, tally: Tally
+    ) -> None:
+        """See the class."""
+        self._store = store
+        self._press = press
+        self._attendance = attendance
+        self._bounds = bounds
+        self._tally = tally
+        self._experience: dict[str, Experience] = {}
+
+    def answer(self, batch: Sequence[Asked], now_ms: int) -> list[Reply]:
+        """Answer each request with a page, or a fault.
+
+        Args:
+            batch: in the order of arrival.
+            now_ms: the service's clock, Unix milliseconds.
+        """
+        replies: list[Reply] = []
+        works: list[_Work] = []
+        for asked in batch:
+            try:
+                works.append(self._begin(asked, now_ms, waiting=len(batch)))
+            except TidelogError as error:
+                replies.append(self._fault(asked, error))
+        jobs = [work.job for work in works if work.job is not None]
+        pressed = iter(self._press.press(jobs) if jobs else ())
+        kept: list[KeptToken] = []
+        for work in works:
+            reply = self._finish(work, next(pressed) if work.job is not None else None, kept)
+            replies.append(reply)
+        if kept:
+            self._keep(kept, now_ms)
+        return replies
+
+    def _keep(self, kept: Sequence[KeptToken], now_ms: int) -> None:
+        """Where the store fails the tokens are lost: devices learn it with their next request."""
+        try:
+            self._store.keep_tokens(kept, now_ms)
+        except Unavailable:
+            self._tally["tokens_lost"] += len(kept)
+
+    def _fault(self, asked: Asked, error: TidelogError) -> Reply:
+        code = error.wire_code if isinstance(error, ProtocolError) else Code.BUSY
+        self._tally["refused_" + code.word] += 1
+        text = "" if code is Code.TOKEN else str(error)
+        fault = Fault(code=code, rid=asked.request.rid, text=text)
+        return Reply(asked.terminal.device, packed.encode(fault))
+
+    # Before the bodies are compressed
+
+    def _begin(self, asked: Asked, now_ms: int, *, waiting: int) -> _Work:
+        device = asked.terminal.device
+        kept: Kept | None = None
+        token = b""
+        if isinstance(asked.request, Resync):
+            token = asked.request.token
+            kept = self._proven(device, asked.request)
+            inquiry = tokens.asked(kept, asked.request)
+        else:
+            inquiry = stated(asked.request)
+            token = tokens.made(device, inquiry.rid, now_ms) if inquiry.keep else b""
+        self._attendance.asked(device, Encoding.PACKED, live=inquiry.terms.live, until_ms=now_ms)
+        inquiry = self._bounded(inquiry)
+        experience = self._experienced(device)
+        made = draft(
+            inquiry,
+            self._store.logs_of(asked.terminal.user_id),
+            self._store,
+            text_bytes_max=int(inquiry.limit_bytes * experience.ratio * _MARGIN),
+        )
+        effort = pick(
+            inquiry.terms.codecs,
+            context_bytes=min(inquiry.terms.context_bytes, self._bounds.context_bytes),
+            text_bytes=made.text_bytes,
+            waiting=waiting,
+        )
+        work = _Work(
+            device=device,
+            inquiry=inquiry,
+            kept=kept,
+            token=token,
+            experience=experience,
+            draft=made,
+            effort=effort,
+        )
+        self._prepare(work)
+        return work
+
+    def _proven(self, device: str, request: Resync) -> Kept:
+        blob = self._store.token(device, request.token)
+        kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
+        if kept is None:
+            raise tokens.unknown()
+        return kept
+
+    def _bounded(self, inquiry: Inquiry) -> Inquiry:
+        terms = replace(inquiry.terms, page_bytes=min(inquiry.terms.page_bytes, self._bounds.page_bytes))
+        return replace(inquiry, terms=terms)
+
+    def _experienced(self, device: str) -> Experience:
+        if len(self._experience) >= _DEVICES_MAX:
+            self._experience.clear()
+        return self._experience.setdefault(device, Experience())
+
+    def _prepare(self, work: _Work) -> None:
+        """Find the context and say what is to be compressed."""
+        if not work.draft.entries:
+            return
+        if work.effort.context_bytes:
+            work.context = work.draft.primed(
+                self._store, work.effort.context_bytes if work.effort.codec else 0
+            )
+        header = len(packed.encode(self._page(work, None)))
+        records = len(work.draft.entries)
+        text = work.draft.text_bytes
+        room = work.limit_bytes - header - _FRAME_BYTES
+        each = text / records / work.experience.ratio + work.experience.column_bytes
+        columns = work.experience.column_bytes * min(records, room / each)
+        work.job = PressJob(
+            codec=work.effort.codec,
+            order=work.effort.order,
+            context=work.context.text(),
+            bodies=tuple([entry.body for entry in work.draft.entries]),
+            room_bytes=max(room - int(columns), 0),
+            first_always=not work.inquiry.room,
+        )
+
+    # After that
+
+    def _finish(self, work: _Work, pressed: Pressed | None, kept: list[KeptToken]) -> Reply:
+        content, pressed = self._fitted(work, pressed)
+        account = self._moved(work, pressed)
+        page = self._page(work, content, taken=pressed.taken if pressed else 0)
+        token = self._token(work, account)
+        if token is not None:
+            kept.append(token)
+        elif not work.kept:
+            page = replace(page, token=b"")
+        self._tally["answered"] += 1
+        self._tally["sent"] += pressed.taken if pressed else 0
+        return Reply(work.device, packed.encode(page))
+
+    def _fitted(self, work: _Work, pressed: Pressed | None) -> tuple[Content | None, Pressed | None]:
+        """Pack; where the estimate of the columns was too low, compress fewer bodies until the page fits."""
+        while work.job is not None and pressed is not None and pressed.taken:
+            content = self._content(work, pressed)
+            size = len(packed.encode(self._page(work, content, taken=pressed.taken)))
+            over = size - work.limit_bytes
+            if over <= 0 or (pressed.taken == 1 and work.job.first_always):
+                self._learn(work, pressed, len(content.columns))
+                return content, pressed
+            share = max(1, pressed.taken * over // size)
+            work.job = work.job._replace(
+                bodies=work.job.bodies[: pressed.taken - share],
+                room_bytes=max(min(work.job.room_bytes, len(pressed.data)) - over, 0),
+            )
+            if not work.job.bodies:
+                break
+            (pressed,) = self._press.press([work.job])
+        return None, None
+
+    def _content(self, work: _Work, pressed: Pressed) -> Content:
+        return pack(
+            list(work.inquiry.account),
+            work.draft.lacks,
+            work.draft.entries[: pressed.taken],
+            primed=work.context,
+            pressed=pressed,
+            model=Model(
+                work.effort.context_bytes, pressed.memory_bytes or Model().memory_bytes, work.effort.order
+            ),
+        )
+
+    def _learn(self, work: _Work, pressed: Pressed, columns_bytes: int) -> None:
+        text = sum(len(entry.body) + 1 for entry in work.draft.entries[: pressed.taken])
+        work.experience.ratio = max(text / max(len(pressed.data), 1), 1.0)
+        work.experience.column_bytes = columns_bytes / pressed.taken
+
+    def _page(self, work: _Work, content: Content | None, *, taken: int = 0) -> Page:
+        return Page(
+            rid=work.inquiry.rid,
+            more=work.draft.untold or taken < work.draft.lacking,
+            told=tuple(work.draft.told),
+            gone=work.draft.gone,
+            token=b"" if work.kept else work.token,
+            content=content,
+        )
+
+    def _moved(self, work: _Work, pressed: Pressed | None) -> Standings:
+        """The account once the page has arrived."""
+        account = work.inquiry.account
+        arrived: dict[str, list[int]] = {}
+        for entry in work.draft.entries[: pressed.taken] if pressed else ():
+            arrived.setdefault(entry.channel, []).append(entry.seq)
+        for channel, seqs in arrived.items():
+            account.add(channel, RangeSet.of(seqs))
+        return account
+
+    def _token(self, work: _Work, account: Standings) -> KeptToken | None:
+        """What the token stands for from now on; ``None`` where nothing is to be written."""
+        if not work.token or sum(len(one.have.runs) for one in account) > 2 * RUNS_MAX:
+            return None
+        if work.kept is None:
+            made = Kept(terms=work.inquiry.terms, base=account)
+            return KeptToken(work.device, work.token, made.dump(), fresh=True)
+        if work.kept.base.digest == account.digest:
+            return None
+        return KeptToken(work.device, work.token, work.kept.answered(account).dump(), fresh=False)

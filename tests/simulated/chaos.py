@@ -12,6 +12,7 @@ from simulated.network import CALM, storm
 from simulated.people import MEMBERS, readable
 from simulated.plain import PlainDevice
 from simulated.terminal import PowerCut, Terminal
+from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.replica.ports import Store
 from tidelog.wire.ranges import RangeSet
@@ -125,7 +126,17 @@ class Chaos:
     def _sync(self, terminal: Terminal) -> None:
         mine = sorted(readable(self.world.users[terminal.device]))
         scope = self.rng.choice([None, None, (self.rng.choice(mine),), ("nowhere", mine[0])])
-        terminal.sync(scope, wanted=self.rng.random() < 0.3, oldest_first=self.rng.random() < 0.3)
+        rule = Rule(
+            newest=self.rng.choice([0, 0, 0, 1, 5, 20]),
+            oldest_first=self.rng.random() < 0.3,
+            by_channel=self.rng.random() < 0.2,
+        )
+        terminal.sync(
+            scope,
+            wanted=self.rng.random() < 0.3,
+            rule=rule,
+            max_bytes=self.rng.choice([0, 0, 256, 700, 3_000]),
+        )
 
     def _drop(self, terminal: Terminal) -> None:
         holdings = [one for one in terminal.machine.holdings.by_channel.values() if one.have]

@@ -17,6 +17,7 @@ from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import Timeline
+from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.steps import Event
@@ -206,12 +207,24 @@ class Stage:
         self.plains[device].put(channel, body.encode())
 
     def _device_sync(self, device: str, *words: str) -> None:
-        """``DEVICE sync [wanted] [CHANNEL...]``."""
+        """``DEVICE sync [wanted] [newest=N] [max_bytes=N] [order=oldest|channels] [CHANNEL...]``."""
         if device in self.plains:
             self.plains[device].sync()
             return
-        channels = tuple(word for word in words if word != "wanted")
-        self.terminals[device].sync(channels or None, wanted="wanted" in words)
+        channels = tuple(word for word in words if word != "wanted" and "=" not in word)
+        said = dict(_setting(word) for word in words if "=" in word)
+        order = said.get("order", "newest")
+        rule = Rule(
+            newest=int(said.get("newest", 0)),
+            oldest_first=order == "oldest",
+            by_channel=order == "channels",
+        )
+        self.terminals[device].sync(
+            channels or None,
+            wanted="wanted" in words,
+            rule=rule,
+            max_bytes=int(said.get("max_bytes", 0)),
+        )
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""

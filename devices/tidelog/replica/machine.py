@@ -271,13 +271,14 @@ class Machine:
         for batch in self.outbox.batches(now):
             self._publish(topics.messages_topic(self._device), batch, effects, qos=1)
         unanswered = self._requests.expire(now)
-        if unanswered is not None and not self._repairs.watches(unanswered.channels or ()):
+        if unanswered is not None and not self._repairs.watches(unanswered.mends):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
         request = self._requests.next(self.holdings, self._tokens, now)
-        if isinstance(request, Spent):
+        while isinstance(request, Spent):
             self._spent(request.job, now, effects)
-        elif request is not None:
+            request = self._requests.next(self.holdings, self._tokens, now)
+        if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
 
     def _spent(self, job: Job, now: float, effects: _Effects) -> None:
@@ -320,8 +321,10 @@ class Machine:
             holding.wants_all for holding in self.holdings.by_channel.values()
         )
         if everything and self._requests.has_token(None, self._tokens):
-            return Job(id=0, channels=None, repair=True, started=now)
-        return Job(id=0, channels=channels, wanted_only=True, repair=True, started=now)
+            return Job(id=0, channels=None, repair=True, mends=channels, started=now)
+        return Job(
+            id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now
+        )
 
     def _live_channels(self) -> list[str]:
         return [name for name, held in self.holdings.by_channel.items() if held.wanted.open_ended]

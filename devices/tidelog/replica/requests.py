@@ -46,6 +46,7 @@ class Job:
         max_bytes: what the whole may take, MQTT bytes both ways without repetitions; 0 for no bound.
         primed: whether pages may be made for what the device holds; not after one did not come out right.
         repair: whether the machine itself asked.
+        mends: the channels for which it did.
         started: when, seconds.
         waiting: whether a request was sent and no page came since: the next one repeats it.
         asked: ids of the last requests.
@@ -58,6 +59,7 @@ class Job:
     max_bytes: int = 0
     primed: bool = True
     repair: bool = False
+    mends: tuple[str, ...] = ()
     started: float = 0.0
     rounds: int = 0
     records: int = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tidelog.codec import bodies
-from tidelog.codec.context import Context, Entry, choose
+from tidelog.codec.context import Context, Entry, choose, history_records
 from tidelog.codec.page import Lack
 from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX
 from tidelog.wire.ranges import RangeSet
@@ -57,7 +57,8 @@ class Draft:
     def primed(self, store: Store, context_bytes: int) -> Context:
         """What primes the page, for a budget of context."""
         held = StoredHeld(store, self.logs, self.inquiry.account)
-        return choose([(lack.channel, lack.seqs) for lack in self.lacks], held, context_bytes)
+        lacking = [(lack.channel, lack.seqs) for lack in self.lacks]
+        return choose(lacking, held, context_bytes, history=history_records(len(self.entries)))
 
 
 def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes_max: int) -> Draft:

@@ -14,7 +14,7 @@ from tidelog.wire.standings import Standings
 from tidelog_service.engine.ports import Log, Row, Store
 
 _BATCH_FIRST: Final = 64
-_BATCH_MAX: Final = 1_024
+_BATCH_MAX: Final = 512
 _BATCH_BYTES: Final = 1 << 18
 """Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
 
@@ -33,45 +33,75 @@ class Line:
         log: of which log.
         seqs: finite; those without a record are passed over.
         oldest_first: ascending, else descending.
+        read: records that were read before, by seq: not read again.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_oldest_first", "_rest", "_seqs", "_store", "log")
+    __slots__ = ("_found", "_oldest_first", "_read", "_rest", "_seqs", "_store", "log")
 
-    def __init__(self, store: Store, log: Log, seqs: RangeSet, *, oldest_first: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        log: Log,
+        seqs: RangeSet,
+        *,
+        oldest_first: bool,
+        read: Mapping[int, Entry] | None = None,
+    ) -> None:
         """See the class."""
         self.log = log
         self._store = store
         self._seqs = self._rest = seqs
         self._oldest_first = oldest_first
-        self._found: list[int] = []
+        self._found = 0
+        self._read = read
 
     def __iter__(self) -> Iterator[Entry]:
         """The records."""
         batch = _BATCH_FIRST
         while self._rest:
+            some = self._rest.oldest(batch) if self._oldest_first else self._rest.newest(batch)
+            self._rest -= some
+            entries = self._entries(some)
+            self._found += len(entries)
+            yield from entries
+            batch = min(2 * batch, _BATCH_MAX)
+
+    def voids(self) -> RangeSet:
+        """The seqs that were looked at so far and have no record; only after nothing more is taken."""
+        looked = self._seqs - self._rest
+        if looked.count == self._found:
+            return EMPTY
+        return looked - RangeSet.of(entry.seq for entry in self._stored(looked))
+
+    def _entries(self, seqs: RangeSet) -> list[Entry]:
+        """The records of a few seqs, in order."""
+        if not self._read:
+            return self._stored(seqs)
+        known = {seq: self._read[seq] for seq in seqs if seq in self._read}
+        rest = seqs - RangeSet.of(known) if known else seqs
+        found = known | {entry.seq: entry for entry in self._stored(rest)}
+        return [found[seq] for seq in sorted(found, reverse=not self._oldest_first)]
+
+    def _stored(self, seqs: RangeSet) -> list[Entry]:
+        entries: list[Entry] = []
+        while seqs:
             rows = self._store.rows(
                 self.log.id,
-                self._rest,
-                records_max=batch,
+                seqs,
+                records_max=_BATCH_MAX,
                 bytes_max=_BATCH_BYTES,
                 newest_first=not self._oldest_first,
             )
+            entries += [entry_of(self.log.name, row) for row in rows]
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
-            self._rest = self._rest & self._beyond(rows[-1].seq) if rows else EMPTY
-            self._found += [row.seq for row in rows]
-            yield from [entry_of(self.log.name, row) for row in rows]
-            batch = min(4 * batch, _BATCH_MAX)
+            seqs = seqs & self._beyond(rows[-1].seq) if rows else EMPTY
+        return entries
 
     def _beyond(self, seq: int) -> RangeSet:
         return RangeSet([(seq + 1, max(self._seqs.stop, seq + 1)) if self._oldest_first else (0, seq)])
-
-    def voids(self) -> RangeSet:
-        """The seqs that were looked at so far and have no record."""
-        looked = self._seqs - self._rest
-        return EMPTY if looked.count == len(self._found) else looked - RangeSet.of(self._found)
 
 
 def ordered(lines: Sequence[Line], rule: Rule) -> Iterator[Entry]:
@@ -126,13 +156,14 @@ class StoredHeld:
         account: what the device has.
     """
 
-    __slots__ = ("_held", "_logs", "_store")
+    __slots__ = ("_held", "_logs", "_read", "_store")
 
     def __init__(self, store: Store, logs: Mapping[str, Log], account: Standings) -> None:
         """See the class."""
         self._store = store
         self._logs = logs
         self._held = {one.channel: one.kept for one in account if one.have and one.channel in logs}
+        self._read: dict[str, dict[int, Entry]] = {}
 
     def seqs(self) -> Mapping[str, RangeSet]:
         """See `tidelog.codec.context.Held`."""
@@ -143,18 +174,16 @@ class StoredHeld:
         by_channel: dict[str, list[int]] = {}
         for channel, seq in keys:
             by_channel.setdefault(channel, []).append(seq)
-        found = {
-            (entry.channel, entry.seq): entry
-            for channel, seqs in by_channel.items()
-            for entry in Line(self._store, self._logs[channel], RangeSet.of(seqs), oldest_first=True)
-        }
-        return [found[key] for key in keys if key in found]
+        for channel, seqs in by_channel.items():
+            read = self._read.setdefault(channel, {})
+            for entry in Line(self._store, self._logs[channel], RangeSet.of(seqs), oldest_first=True):
+                read[entry.seq] = entry
+        return [self._read[channel][seq] for channel, seq in keys if seq in self._read[channel]]
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""
-        return newest(
-            [
-                Line(self._store, self._logs[channel], seqs, oldest_first=False)
-                for channel, seqs in self._held.items()
-            ]
-        )
+        return newest([self._line(channel, seqs) for channel, seqs in self._held.items()])
+
+    def _line(self, channel: str, seqs: RangeSet) -> Line:
+        read = self._read.get(channel, {})
+        return Line(self._store, self._logs[channel], seqs, oldest_first=False, read=read)

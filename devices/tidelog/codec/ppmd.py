@@ -6,6 +6,10 @@ flush at that point yields them as T: 5 bytes, rarely more. The text's output, r
 from the same place, lies in [T, T + 2^32) at T's scale, so its first byte follows from T; and the interval
 that it ends in is at least 2^24 wide, so its last 3 bytes can be 0. Neither is sent.
 
+A text may also be cut where one of its parts ends (`Ppmd.fill`): what follows only narrows the interval of
+the parts before, whose lower end is a whole number at its own scale. So the stream, cut at that scale, is a
+number in that interval, and makes those parts; its last 3 bytes then have to be kept.
+
 pyppmd 1.3.1 has three faults, all avoided here and nowhere else: an encoder call that puts out 32 KiB or more
 may lose a byte; a decoder that has run out of input corrupts memory in the next call; and some streams end
 in a bare SystemError.
@@ -13,7 +17,9 @@ in a bare SystemError.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX
@@ -35,7 +41,7 @@ ORDERS: Final = range(2, 65)
 _SLICE_BYTES: Final = 4_096
 """Given to the encoder at a time: the most seen to come out of that, of any data, is 4,621 bytes."""
 
-_MEMORY_BYTES_MIN: Final = 1 << 20
+MEMORY_BYTES_MIN: Final = 1 << 20
 MEMORY_BYTES_MAX: Final = 64 << 20
 """Of a model; enough for 4 MiB of context and text together."""
 
@@ -45,6 +51,10 @@ _MEMORY_PER_BYTE: Final = 16
 _BYTE_MAX: Final = 0xFF
 _TAIL_BITS: Final = 24
 """The last interval is at least this wide."""
+_TAIL_BYTES: Final = _TAIL_BITS // 8
+
+_HELD_BACK: Final = 5
+"""Bytes that the encoder holds back at least: one for a carry to go into, and its interval."""
 
 _INPUT_PER_BYTE: Final = 4
 _INPUT_BYTES: Final = 64
@@ -57,11 +67,21 @@ def available() -> bool:
 
 
 def memory_bytes(size: int) -> int:
-    """The model's memory for so many bytes of context and text; both sides compute it, it does not travel."""
-    memory = _MEMORY_BYTES_MIN
+    """The model's memory for so many bytes of context and text, a power of two.
+
+    The receiver needs the same: it computes it too, or is told where the sender did not know the text's size.
+    """
+    memory = MEMORY_BYTES_MIN
     while memory < _MEMORY_PER_BYTE * size and memory < MEMORY_BYTES_MAX:
         memory <<= 1
     return memory
+
+
+class Filled(NamedTuple):
+    """As many parts as there was room for."""
+
+    data: bytes
+    taken: int
 
 
 class Ppmd:
@@ -87,13 +107,43 @@ class Ppmd:
             raise UsageError(f"PPMd of order {order}", code="codec")
         self._order = order
 
-    def compress(self, text: bytes, context: bytes) -> bytes:
-        """Compress the bodies of a page (`tidelog.codec.bodies.joined`) after a context of such."""
-        encoder = self._encoder(len(context) + len(text))
+    def compress(self, text: bytes, context: bytes, memory: int | None = None) -> bytes:
+        """Compress the bodies of a page (`tidelog.codec.bodies.joined`) after a context of such.
+
+        Args:
+            text: at most ``PAGE_BODIES_BYTES_MAX``.
+            context: what both sides hold.
+            memory: of the model, ``MEMORY_BYTES_MIN`` to ``MEMORY_BYTES_MAX``; `memory_bytes` of the two
+                if not given.
+        """
+        encoder = self._encoder(memory or memory_bytes(len(context) + len(text)))
         _feed(encoder, context)
         return _trimmed(_feed(encoder, text) + encoder.flush())
 
-    def expand(self, data: bytes, size: int, context: bytes) -> bytes:
+    def fill(
+        self, parts: Sequence[bytes], context: bytes, room_bytes: int, *, memory: int, first_always: bool
+    ) -> Filled:
+        """Compress the first parts of a text, as many as there is room for, in one pass.
+
+        At most one part more is encoded than is taken; where parts are left out, the data is up to 3 bytes
+        longer than that of `compress` for those taken.
+
+        Args:
+            parts: none empty.
+            context: what both sides hold.
+            room_bytes: what the data may take.
+            memory: as in `compress`.
+            first_always: take the first part whatever it takes.
+        """
+        encoder = self._encoder(memory)
+        _feed(encoder, context)
+        filling = _Filling(encoder, room_bytes, first_always=first_always)
+        for part in parts:
+            if not filling.take(part):
+                break
+        return filling.end()
+
+    def expand(self, data: bytes, size: int, context: bytes, memory: int | None = None) -> bytes:
         """Undo `compress`.
 
         Takes time and memory by the context and the size, whatever the data; in C that is not fit for
@@ -103,34 +153,98 @@ class Ppmd:
             data: from a peer, of any content.
             size: bytes of the text, which the page tells; as many are made.
             context: as in `compress`.
+            memory: of the sender's model; `memory_bytes` of context and text if not given.
 
         Raises:
-            ProtocolError: the data does not decode, or the size is over the limit (code LIMIT).
+            ProtocolError: the data does not decode, or size or memory is over its limit (code LIMIT).
         """
         if size > PAGE_BODIES_BYTES_MAX:
             raise ProtocolError(f"bodies: more than {PAGE_BODIES_BYTES_MAX} bytes", wire_code=Code.LIMIT)
         whole = len(context) + size
+        memory = memory_bytes(whole) if memory is None else memory
+        if not MEMORY_BYTES_MIN <= memory <= MEMORY_BYTES_MAX:
+            raise ProtocolError(f"a model of {memory} bytes", wire_code=Code.LIMIT)
         if len(data) > _INPUT_PER_BYTE * size + _INPUT_BYTES:
             raise ProtocolError(f"{len(data)} bytes of PPMd for {size}")
-        encoder = self._encoder(whole)
+        encoder = self._encoder(memory)
         before = _feed(encoder, context)
         stream = before + _restored(encoder.flush(), data) + bytes(_INPUT_PER_BYTE * whole + _INPUT_BYTES)
-        return self._decoded(stream, whole)[len(context) :]
+        return self._decoded(stream, whole, memory)[len(context) :]
 
-    def _encoder(self, size: int) -> pyppmd.Ppmd7Encoder:
-        return pyppmd.Ppmd7Encoder(self._order, memory_bytes(size))
+    def _encoder(self, memory: int) -> pyppmd.Ppmd7Encoder:
+        return pyppmd.Ppmd7Encoder(self._order, memory)
 
-    def _decoded(self, stream: bytes, size: int) -> bytes:
+    def _decoded(self, stream: bytes, size: int, memory: int) -> bytes:
         """One call, never a second: the decoder is not safe once it has run out of input."""
         if not size:
             return b""
         try:
-            out = pyppmd.Ppmd7Decoder(self._order, memory_bytes(size)).decode(stream, size)
+            out = pyppmd.Ppmd7Decoder(self._order, memory).decode(stream, size)
         except (SystemError, ValueError, EOFError) as error:  # how it ends some streams that are not its own
             raise ProtocolError("a PPMd stream is damaged") from error
         if len(out) != size:
             raise ProtocolError("a PPMd stream ends early")
         return bytes(out)
+
+
+class _Filling:
+    """The output of an encoder, and where in it each part ended."""
+
+    __slots__ = ("_encoder", "_ends", "_first_always", "_output", "_room_bytes", "_whole")
+
+    def __init__(self, encoder: pyppmd.Ppmd7Encoder, room_bytes: int, *, first_always: bool) -> None:
+        self._encoder = encoder
+        self._room_bytes = room_bytes
+        self._first_always = first_always
+        self._output = bytearray()
+        self._ends: list[int] = []
+        self._whole = True
+
+    def take(self, part: bytes) -> bool:
+        """Encode a part, as far as it does not pass the room; whether there is room for more."""
+        self._whole = False
+        for at in range(0, len(part), _SLICE_BYTES):
+            self._output += self._encoder.encode(part[at : at + _SLICE_BYTES])
+            if self._full:
+                return False
+        self._ends.append(len(self._output))
+        self._whole = True
+        return not self._full
+
+    @property
+    def _full(self) -> bool:
+        """Whether data would not fit that ended here: first byte and tail are left out of it."""
+        least = len(self._output) - 1 + _HELD_BACK - _TAIL_BYTES
+        return least > self._room_bytes and (bool(self._ends) or not self._first_always)
+
+    def end(self) -> Filled:
+        """Flush; cut where the last part that fits ended."""
+        stream = bytes(self._output) + self._encoder.flush()
+        if self._whole and self._fits(whole := _trimmed(stream), len(self._ends)):
+            return Filled(whole, len(self._ends))
+        near = bisect_right(self._ends, self._room_bytes - _HELD_BACK + 1)
+        for taken in range(max(near, min(len(self._ends), 1)), 0, -1):
+            if self._fits(data := _cut(stream, self._ends[taken - 1]), taken):
+                return Filled(data, taken)
+        return Filled(b"", 0)
+
+    def _fits(self, data: bytes, taken: int) -> bool:
+        """Only bytes that wait for a carry make a cut longer than its end says: then one part less fits."""
+        return len(data) <= self._room_bytes or (taken == 1 and self._first_always)
+
+
+def _cut(stream: bytes, end: int) -> bytes:
+    """The stream as far as it makes what was encoded when ``end`` bytes had come out; without its first byte.
+
+    Bytes FF waited for a carry there, and may have become 00: as many are kept as may have.
+    """
+    waited = max(_count_of(stream, end + 1, byte) for byte in (0, _BYTE_MAX))
+    return stream[1 : end + waited + _HELD_BACK].rstrip(b"\0")
+
+
+def _count_of(stream: bytes, start: int, byte: int) -> int:
+    """How often a byte stands from here on."""
+    return len(stream) - start - len(stream[start:].lstrip(bytes([byte])))
 
 
 def _feed(encoder: pyppmd.Ppmd7Encoder, data: bytes) -> bytes:
@@ -143,7 +257,7 @@ def _feed(encoder: pyppmd.Ppmd7Encoder, data: bytes) -> bytes:
 def _trimmed(output: bytes) -> bytes:
     """Round the number up to a multiple of 2^24; leave out its first byte and zeros at its end."""
     number = -(-int.from_bytes(output) >> _TAIL_BITS)
-    size = len(output) - _TAIL_BITS // 8
+    size = len(output) - _TAIL_BYTES
     return number.to_bytes(size)[1:].rstrip(b"\0")
 
 

@@ -55,6 +55,37 @@ def test_other_implementations_write_the_same(text: bytes, context: bytes, data:
     assert CODEC.expand(bytes.fromhex(data), len(text), context) == text
 
 
+def held_back(seed: int) -> tuple[list[bytes], bytes, int]:
+    """Parts of few or many letters, a context, and how many parts are to go in."""
+    rnd = random.Random(seed)
+    letters = rnd.sample(range(256), rnd.choice([1, 2, 5, 20, 200]))
+    parts = [
+        bodies.joined([bytes(rnd.choices(letters, k=rnd.randrange(30)))]) for _ in range(rnd.randrange(2, 20))
+    ]
+    context = bytes(rnd.choices(letters, k=rnd.randrange(400)))
+    return parts, context, rnd.randrange(1, len(parts))
+
+
+def test_a_text_is_cut_where_a_part_ends_whatever_followed() -> None:
+    """Many, since bytes wait for a carry at one such place in 80 only."""
+    for seed in range(1000):
+        parts, context, taken = held_back(seed)
+        whole = len(CODEC.compress(b"".join(parts[:taken]), context))
+        filled = CODEC.fill(parts, context, whole, memory=1 << 20, first_always=True)
+        text = b"".join(parts[: filled.taken])
+        assert filled.taken
+        assert CODEC.expand(filled.data, len(text), context) == text, seed
+        assert len(filled.data) <= whole or filled.taken == 1
+
+
+def test_bytes_that_wait_for_a_carry_are_kept() -> None:
+    """After ``end`` bytes the encoder holds one back, those that wait as FF or have become 00, and 4."""
+    assert ppmd._cut(bytes.fromhex("aa bb 11 22 33 44 55 66"), 2) == bytes.fromhex("bb 11 22 33 44 55")
+    assert ppmd._cut(bytes.fromhex("aa 10 ff ff 22 33 44 55 66"), 1) == bytes.fromhex("10 ff ff 22 33 44 55")
+    assert ppmd._cut(bytes.fromhex("aa 11 00 22 33 44 55 66"), 1) == bytes.fromhex("11 00 22 33 44 55")
+    assert ppmd._cut(bytes.fromhex("aa 11 22 00 00 00 55 66"), 1) == bytes.fromhex("11 22")
+
+
 @pytest.mark.parametrize("seed", [187, 222, 317])
 def test_no_byte_is_lost_where_the_output_passes_32_kib(seed: int) -> None:
     """These texts do not decode where pyppmd 1.3.1 encodes them in a single call."""
@@ -107,6 +138,21 @@ def test_sizes_are_refused_before_anything_is_decoded() -> None:
     assert caught.value.wire_code is Code.LIMIT
     with pytest.raises(ProtocolError):
         CODEC.expand(bytes(200), 5, b"")
+
+
+@pytest.mark.parametrize("memory", [0, ppmd.MEMORY_BYTES_MIN - 1, ppmd.MEMORY_BYTES_MAX + 1])
+def test_a_model_that_a_peer_wants_too_small_or_too_large_is_refused(memory: int) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        CODEC.expand(b"", 5, b"", memory)
+    assert caught.value.wire_code is Code.LIMIT
+
+
+def test_a_small_model_forgets_and_both_sides_have_to_have_the_same() -> None:
+    context = scattered(5, 200_000)
+    text = context[:2_000]
+    small = CODEC.compress(text, context, ppmd.MEMORY_BYTES_MIN)
+    assert small != CODEC.compress(text, context)
+    assert CODEC.expand(small, len(text), context, ppmd.MEMORY_BYTES_MIN) == text
 
 
 def test_memory_is_derived_and_bounded() -> None:

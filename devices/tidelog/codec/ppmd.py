@@ -58,8 +58,8 @@ _HELD_BACK: Final = 5  # bytes at least: one for a carry to go into, and the int
 _DATA_PER_BYTE: Final = 4
 _INPUT_PER_BYTE: Final = 2
 _INPUT_BYTES: Final = 64
-"""What data may take for a byte of text, zeros after it, and some of both besides. Damaged streams take half a
-byte a symbol, one at most; of the context only the end can come out wrong, so half a byte is enough for it."""
+"""What data may take for a byte of text, zeros after it, and some of both besides. Damaged streams take half
+a byte a symbol, one at most; of the context only the end can come out wrong: half a byte is enough for it."""
 
 
 def available() -> bool:

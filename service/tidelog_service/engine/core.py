@@ -11,8 +11,9 @@ from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
-from tidelog_service.engine.ports import Store
+from tidelog_service.engine.ports import Press, Store
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
@@ -27,14 +28,16 @@ class Engine:
     Args:
         store: the durable state.
         bounds: the operator's bounds.
+        press: who compresses pages; by default the calling thread.
 
     Attributes:
         tally: counts by reason since the start.
     """
 
-    def __init__(self, store: Store, *, bounds: Bounds | None = None) -> None:
+    def __init__(self, store: Store, *, bounds: Bounds | None = None, press: Press | None = None) -> None:
         """See the class."""
         self._store = store
+        self._press = press or InProcessPress()
         self._bounds = bounds or Bounds()
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)

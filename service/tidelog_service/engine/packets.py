@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tidelog.codec.context import BUDGET_BYTES_MAX
 from tidelog.wire import limits
 
 
@@ -33,6 +34,7 @@ class Bounds:
         lease_ms: how long a JSON request keeps live pushes in JSON coming.
         requests_per_second: sustained requests of one device; above it they are answered BUSY.
         requests_burst: requests that a device may send at once.
+        context_bytes_max: how much context primes a page at most.
     """
 
     page_bytes: int = limits.PAGE_BYTES_MAX
@@ -40,6 +42,7 @@ class Bounds:
     lease_ms: int = 300_000
     requests_per_second: int = 200
     requests_burst: int = 400
+    context_bytes_max: int = BUDGET_BYTES_MAX
 
 
 Tally = Counter[str]

@@ -1,4 +1,4 @@
-"""What the engine needs from the world: the store, as a protocol."""
+"""What the engine needs from the world, as protocols: the store, and somebody who compresses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire.ranges import RangeSet
 
 
@@ -170,5 +171,20 @@ class Store(Protocol):
         """Keep what was taken and the outboxes' numbers; inside the same transaction.
 
         What lies more than ``MESSAGE_WINDOW`` below an outbox's highest contiguous number may be forgotten.
+        """
+        ...
+
+
+class Press(Protocol):
+    """Who compresses the bodies of pages; one thread at a time calls it."""
+
+    def press(self, jobs: Sequence[PressJob]) -> list[Pressed]:
+        """Do all jobs, in bounded time.
+
+        Returns:
+            the results in the order of the jobs, each of the job's codec or a weaker one.
+
+        Raises:
+            UsageError: a job has a codec or an order that there is not.
         """
         ...

@@ -149,7 +149,7 @@ def resident_kib() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_what_the_package_loses_each_time_is_bounded() -> None:
-    """It kept 90 KB of each compression with 64 KiB of context and 350 KB of each expansion."""
+    """It was 90 KB of each compression after 64 KiB of context, and 350 KB of each expansion."""
     context, text = scattered(1, 64 << 10), scattered(2, 2_000)
     data = CODEC.compress(text, context)
     assert lost_kib(60, lambda: CODEC.compress(text, context)) < 40

@@ -14,12 +14,13 @@ from tidelog.wire.frames import Presence
 from tidelog.wire.topics import SERVICE, status_topic
 from tidelog.wire.url import BrokerUrl
 from tidelog_service.broker_files import BrokerFiles
-from tidelog_service.config import Settings
+from tidelog_service.config import PROCESSES_AUTO, PROCESSES_AUTO_MAX, Settings
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
+from tidelog_service.presses import Presses, cores
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
@@ -94,7 +95,8 @@ class Service:
     def _assemble(self) -> None:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
-        self.engine = Engine(RecordStore(self._opened(folder)), bounds=self._bounds())
+        store = RecordStore(self._opened(folder))
+        self.engine = Engine(store, bounds=self._bounds(), press=self._presses())
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
@@ -117,7 +119,15 @@ class Service:
             page_bytes=self._settings.limits.page_bytes,
             coalesce_ms=self._settings.live.coalesce_ms,
             lease_ms=self._settings.live.lease_s * 1000,
+            context_bytes_max=self._settings.codec.context_kib_max << 10,
         )
+
+    def _presses(self) -> Presses:
+        processes = self._settings.codec.processes
+        presses = Presses(min(cores(), PROCESSES_AUTO_MAX) if processes == PROCESSES_AUTO else processes)
+        # Before the worker, which uses them until it has served what was received.
+        self._stack.callback(presses.close)
+        return presses
 
     def _start_broker(self, folder: DataFolder) -> EmbeddedBroker:
         broker = EmbeddedBroker(

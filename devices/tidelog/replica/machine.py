@@ -322,9 +322,7 @@ class Machine:
         )
         if everything and self._requests.has_token(None, self._tokens):
             return Job(id=0, channels=None, repair=True, mends=channels, started=now)
-        return Job(
-            id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now
-        )
+        return Job(id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now)
 
     def _live_channels(self) -> list[str]:
         return [name for name, held in self.holdings.by_channel.items() if held.wanted.open_ended]

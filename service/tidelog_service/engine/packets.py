@@ -29,7 +29,7 @@ class Bounds:
 
     Attributes:
         page_bytes: the largest page of an answer, payload bytes.
-        context_bytes: of held bodies that may prime a page: what a device may cost in time.
+        context_bytes_max: of held bodies that prime a page: what an answer may cost in time.
         coalesce_ms: how long stored records wait for others before they are pushed.
         lease_ms: how long a JSON request keeps live pushes in JSON coming.
         requests_per_second: sustained requests of one device; above it they are answered BUSY.
@@ -37,7 +37,7 @@ class Bounds:
     """
 
     page_bytes: int = limits.PAGE_BYTES_MAX
-    context_bytes: int = limits.CONTEXT_BYTES_MAX
+    context_bytes_max: int = limits.CONTEXT_BYTES_MAX
     coalesce_ms: int = 30
     lease_ms: int = 300_000
     requests_per_second: int = 200

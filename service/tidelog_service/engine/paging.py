@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+from tidelog.codec import offered
 from tidelog.codec.context import Context
 from tidelog.codec.page import pack
 from tidelog.codec.press import Pressed, PressJob
@@ -18,7 +19,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
 from tidelog_service.engine import tokens
 from tidelog_service.engine.drafts import Draft, draft
-from tidelog_service.engine.effort import Effort, pick
+from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.inquiries import Inquiry, stated
 from tidelog_service.engine.packets import Bounds, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
@@ -111,15 +112,19 @@ class Paging:
                 works.append(self._begin(asked, now_ms, waiting=len(batch)))
             except TidelogError as error:
                 replies.append(self._fault(asked, error))
-        jobs = [work.job for work in works if work.job is not None]
-        pressed = iter(self._press.press(jobs) if jobs else ())
+        pressed = self._pressed([work.job for work in works if work.job is not None])
         kept: list[KeptToken] = []
-        for work in works:
-            reply = self._finish(work, next(pressed) if work.job is not None else None, kept)
-            replies.append(reply)
+        replies += [
+            self._finish(work, pressed[work.job] if work.job is not None else None, kept) for work in works
+        ]
         if kept:
             self._keep(kept, now_ms)
         return replies
+
+    def _pressed(self, jobs: Sequence[PressJob]) -> dict[PressJob, Pressed]:
+        """Compress, once where several devices lack the same and hold the same."""
+        different = list(dict.fromkeys(jobs))
+        return dict(zip(different, self._press.press(different), strict=True)) if different else {}
 
     def _keep(self, kept: Sequence[KeptToken], now_ms: int) -> None:
         """Where the store fails the tokens are lost: devices learn it with their next request."""
@@ -157,11 +162,12 @@ class Paging:
             self._store,
             text_bytes_max=int(inquiry.limit_bytes * experience.ratio * _MARGIN),
         )
-        effort = pick(
-            inquiry.terms.codecs,
-            context_bytes=min(inquiry.terms.context_bytes, self._bounds.context_bytes),
-            text_bytes=made.text_bytes,
-            waiting=waiting,
+        chosen = effort(
+            offered=frozenset(inquiry.terms.codecs) & frozenset(offered()),
+            device_max=inquiry.terms.context_bytes,
+            operator_max=self._bounds.context_bytes_max,
+            bodies_bytes=made.text_bytes,
+            waiting=(waiting - 1) / max(self._press.size, 1),
         )
         work = _Work(
             device=device,
@@ -170,7 +176,7 @@ class Paging:
             token=token,
             experience=experience,
             draft=made,
-            effort=effort,
+            effort=chosen,
         )
         self._prepare(work)
         return work

@@ -203,7 +203,13 @@ class Store(Protocol):
 
 
 class Press(Protocol):
-    """Who compresses the bodies of pages; one thread at a time calls it."""
+    """Who compresses the bodies of pages; one thread at a time calls it.
+
+    Attributes:
+        size: how many jobs go side by side; 0 where they go in the calling thread.
+    """
+
+    size: int
 
     def press(self, jobs: Sequence[PressJob]) -> list[Pressed]:
         """Do all jobs, in bounded time.

@@ -10,6 +10,8 @@ from tidelog.codec.press import Pressed, PressJob, press
 class InProcessPress:
     """Does the jobs one after the other; fits `tidelog_service.engine.ports.Press`."""
 
+    size = 1
+
     def press(self, jobs: Sequence[PressJob]) -> list[Pressed]:
         """Do all jobs.
 

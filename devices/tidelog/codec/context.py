@@ -29,6 +29,8 @@ LOOKS_MAX: Final = 16_384
 """Steps of each of the two walks: bounds the work where records are empty, too large, or far apart."""
 
 _BATCH: Final = 128
+_FEW: Final = 32
+"""Read at a time: keys of rings go into one statement, the newest are not read further than needed."""
 
 Key = tuple[str, int]
 """Channel and seq."""
@@ -126,7 +128,7 @@ def choose(
         chosen.add(near)
     chosen.widen(budget_bytes)
     newest = islice(held.newest(), LOOKS_MAX)
-    while not chosen.full and (entries := list(islice(newest, _BATCH))):
+    while not chosen.full and (entries := list(islice(newest, _FEW))):
         chosen.add(entries)
     return Context(records=chosen.ordered(), history=tuple(found[:history]))
 

@@ -14,7 +14,7 @@ from tidelog.wire.standings import Standings
 from tidelog_service.engine.ports import Log, Row, Store
 
 _BATCH_FIRST: Final = 64
-_BATCH_MAX: Final = 512
+_BATCH_MAX: Final = 128
 _BATCH_BYTES: Final = 1 << 18
 """Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
 
@@ -91,7 +91,7 @@ class Line:
             rows = self._store.rows(
                 self.log.id,
                 seqs,
-                records_max=_BATCH_MAX,
+                records_max=seqs.count,
                 bytes_max=_BATCH_BYTES,
                 newest_first=not self._oldest_first,
             )
@@ -130,6 +130,9 @@ def newest(lines: Sequence[Line]) -> Iterator[Entry]:
 
     No log is read before its newest time could come first.
     """
+    if len(lines) == 1:
+        yield from lines[0]
+        return
     waiting = sorted(lines, key=lambda line: line.log.time)
     heap: list[_Latest] = []
     while heap or waiting:

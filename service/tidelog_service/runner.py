@@ -25,6 +25,7 @@ from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
+from tidelog_service.store.traffic import TrafficBook
 from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
 
@@ -95,12 +96,12 @@ class Service:
     def _assemble(self) -> None:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
-        store = RecordStore(self._opened(folder))
-        self.engine = Engine(store, bounds=self._bounds(), press=self._presses())
+        database = self._opened(folder)
+        self.engine = Engine(RecordStore(database), bounds=self._bounds(), press=self._presses())
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        self._start_link(self.engine, self._address(embedded))
+        self._start_link(self.engine, self._address(embedded), TrafficBook(database))
         self._start_watcher(folder, embedded)
 
     def _opened(self, folder: DataFolder) -> Database:
@@ -152,12 +153,13 @@ class Service:
             BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
         )
 
-    def _start_link(self, engine: Engine, address: _Address) -> None:
+    def _start_link(self, engine: Engine, address: _Address, book: TrafficBook) -> None:
         worker = self._worker = Worker(
             engine,
             batch_messages=self._settings.ingest.batch_messages,
             trouble=self._trouble,
             ended=self._ended.set,
+            book=book,
         )
         link = self.link = Link(
             host=address.url.host,

@@ -165,5 +165,5 @@ class Server:
             self._send(self.engine.flush(self.now_ms))
 
     def _send(self, replies: Sequence[Reply]) -> None:
-        for device, payload in replies:
-            self._link.send(reply_topic(device), payload, qos=0)
+        for reply in replies:
+            self._link.send(reply_topic(reply.device), reply.payload, qos=0)

@@ -8,9 +8,10 @@ from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.frames import Fault, Messages, Presence, Resync, SyncRequest
+from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
-from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
+from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
 from tidelog_service.engine.ports import Press, Store
 from tidelog_service.engine.presence import Attendance
@@ -33,6 +34,7 @@ class Engine:
 
     Attributes:
         tally: counts by reason since the start.
+        accounts: what the traffic of each device takes.
     """
 
     def __init__(self, store: Store, *, bounds: Bounds | None = None, press: Press | None = None) -> None:
@@ -50,6 +52,7 @@ class Engine:
             bounds=self._bounds,
             tally=self.tally,
         )
+        self.accounts = Accounts()
 
     @property
     def due_ms(self) -> int | None:
@@ -73,8 +76,10 @@ class Engine:
         replies: list[Reply] = []
         drafts: list[Draft] = []
         requests: list[Question] = []
+        received: list[tuple[str, Packet]] = []
         for packet in packets:
             screened = screen(packet, self._store)
+            received.append((screened.device, packet))
             if isinstance(screened, Refusal):
                 replies += self._refuse(screened)
             elif isinstance(screened.frame, Messages):
@@ -94,6 +99,8 @@ class Engine:
                 paged.append(served)
         if paged:
             replies += self._paging.answer(paged, now_ms)
+        # Only now: a batch that fails is handled again.
+        self.accounts.served(received, replies, now_ms)
         return tuple(replies)
 
     def flush(self, now_ms: int) -> tuple[Reply, ...]:
@@ -104,19 +111,20 @@ class Engine:
         """
         replies = tuple(self._pushes.flush(store=self._store, attendance=self._attendance, now_ms=now_ms))
         self.tally["pushed"] += len(replies)
+        self.accounts.served((), replies, now_ms)
         return replies
 
     def _refuse(self, refusal: Refusal) -> Iterator[Reply]:
         self.tally["refused_" + refusal.reason] += 1
         if refusal.fault is not None:
-            yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding))
+            yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding), Kind.FAULTS)
 
     def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
         ingested = ingest(drafts, self._store, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         for told in ingested.answers:
-            yield Reply(told.device, wire.encode(told.receipts, told.encoding))
+            yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
 
     def _count(self, ingested: Ingested) -> None:
         self.tally["stored"] += len(ingested.stored)
@@ -145,7 +153,7 @@ class Engine:
     def _busy(self, question: Question, request: SyncRequest | Resync, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
         fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
-        return Reply(question.terminal.device, wire.encode(fault, question.encoding))
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
     def _answer(self, question: Question, request: SyncRequest) -> Reply:
         page = answer(
@@ -157,7 +165,7 @@ class Engine:
         )
         self.tally["answered"] += 1
         self.tally["sent"] += page.records
-        return Reply(question.terminal.device, page.payload)
+        return Reply(question.device, page.payload, bodies=page.bodies)
 
 
 def internal_fault(packet: Packet) -> Reply | None:
@@ -171,7 +179,7 @@ def internal_fault(packet: Packet) -> Reply | None:
     except ProtocolError:
         return None
     fault = Fault(code=Code.INTERNAL, text="the service failed on this packet")
-    return Reply(address.device, wire.encode(fault, encoding_of(packet, address)))
+    return Reply(address.device, wire.encode(fault, encoding_of(packet, address)), Kind.FAULTS)
 
 
 def _drafts(question: Question, frame: Messages) -> Iterator[Draft]:

@@ -21,7 +21,7 @@ from tidelog_service.engine import tokens
 from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.inquiries import Inquiry, stated
-from tidelog_service.engine.packets import Bounds, Reply, Tally
+from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.tokens import Kept
@@ -138,7 +138,7 @@ class Paging:
         self._tally["refused_" + code.word] += 1
         text = "" if code is Code.TOKEN else str(error)
         fault = Fault(code=code, rid=asked.request.rid, text=text)
-        return Reply(asked.terminal.device, packed.encode(fault))
+        return Reply(asked.terminal.device, packed.encode(fault), Kind.FAULTS)
 
     # Before the bodies are compressed
 
@@ -233,7 +233,8 @@ class Paging:
             page = replace(page, token=b"")
         self._tally["answered"] += 1
         self._tally["sent"] += pressed.taken if pressed else 0
-        return Reply(work.device, packed.encode(page))
+        bodies = tuple(len(entry.body) for entry in work.draft.entries[: pressed.taken if pressed else 0])
+        return Reply(work.device, packed.encode(page), bodies=bodies)
 
     def _fitted(self, work: _Work, pressed: Pressed | None) -> tuple[Content | None, Pressed | None]:
         """Pack; where the estimate of the columns was too low, compress fewer bodies until the page fits."""

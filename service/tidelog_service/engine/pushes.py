@@ -13,7 +13,7 @@ from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES, record_of
 from tidelog_service.engine.ingest import Stored
-from tidelog_service.engine.packets import Reply
+from tidelog_service.engine.packets import Kind, Reply
 from tidelog_service.engine.ports import Store
 from tidelog_service.engine.presence import Attendance
 
@@ -64,15 +64,20 @@ class Pushes:
 
 
 def _replies(records: Sequence[Stored], recipients: Iterable[tuple[str, Encoding]]) -> Iterator[Reply]:
-    payloads: dict[Encoding, list[bytes]] = {}
+    made: dict[Encoding, list[tuple[bytes, tuple[int, ...]]]] = {}
     writers = {record.device for record in records}
     only_writer = writers.pop() if len(writers) == 1 else ""
     for device, encoding in recipients:
         if device == only_writer:
             continue
-        if encoding not in payloads:
-            payloads[encoding] = [wire.encode(push, encoding) for push in _pages(records, encoding)]
-        yield from (Reply(device, payload) for payload in payloads[encoding])
+        if encoding not in made:
+            pushes = _pages(records, encoding)
+            made[encoding] = [(wire.encode(push, encoding), _bodies(push)) for push in pushes]
+        yield from (Reply(device, payload, Kind.PUSHES, bodies) for payload, bodies in made[encoding])
+
+
+def _bodies(push: Push) -> tuple[int, ...]:
+    return tuple(len(record.body) for record in push.part.records)
 
 
 def _pages(records: Sequence[Stored], encoding: Encoding) -> Iterator[Push]:

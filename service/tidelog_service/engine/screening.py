@@ -34,6 +34,11 @@ class Question:
     encoding: Encoding
     size: int = 0
 
+    @property
+    def device(self) -> str:
+        """Who asks, as in a `Refusal`."""
+        return self.terminal.device
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:

@@ -198,6 +198,28 @@ class Generation(Model):
         table_name = "generation"
 
 
+class Traffic(Model):
+    """What packets of one kind to and from a device took on a day; see `tidelog_service.engine.accounts`.
+
+    The day stands first in the key: what is written belongs to today, and old days go as one range.
+    """
+
+    day = IntegerField()
+    device = TextField()
+    kind = TextField()
+    packets = BigIntegerField()
+    bytes_up = BigIntegerField()
+    bytes_down = BigIntegerField()
+    bytes_plain = BigIntegerField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "traffic"
+        primary_key = CompositeKey("day", "device", "kind")
+        without_rowid = True
+
+
 MODELS: Final[tuple[type[Model], ...]] = (
     User,
     Device,
@@ -208,5 +230,6 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Outbox,
     Token,
     Generation,
+    Traffic,
 )
 """Every table, those that others refer to first."""

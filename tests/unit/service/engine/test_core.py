@@ -24,10 +24,12 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
-from tidelog_service.engine.packets import Bounds, Packet, Reply
+from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply
 
 OUTBOX = b"\x01" * 4
 
@@ -227,6 +229,50 @@ def test_strangers_are_counted_and_get_nothing(engine: Engine, store: Shelf) -> 
     packets = [message(1, device="zoe-phone"), request(device="bob-phone"), Packet("nonsense", b"")]
     assert engine.handle(packets, 9_000) == ()
     assert engine.tally == {"refused_stranger": 1, "refused_revoked": 1, "refused_topic": 1}
+
+
+def accounted(engine: Engine) -> dict[tuple[str, Kind], Account]:
+    """What was accounted since the last call, by device and kind."""
+    return {(key.device, key.kind): account for key, account in engine.accounts.take(1_000)}
+
+
+def test_each_packet_is_accounted_under_its_kind(engine: Engine) -> None:
+    packets = [
+        message(1),
+        request(),
+        Packet("tl1/ann-phone/sync", b"\xff"),
+        Packet("tl1/bob-phone/status", b"1"),
+    ]
+    replies = {reply.kind: reply for reply in (*engine.handle(packets, 9_000), *engine.flush(9_030))}
+    told = accounted(engine)
+    assert set(told) == {
+        *(("ann-phone", kind) for kind in (Kind.MESSAGES, Kind.REQUESTS, Kind.RECEIPTS, Kind.ANSWERS)),
+        ("ann-phone", Kind.FAULTS),
+        ("bob-phone", Kind.STATUS),
+        ("bob-phone", Kind.PUSHES),
+    }
+    assert told["ann-phone", Kind.REQUESTS].packets == 2
+    for kind, reply in replies.items():
+        topic, plain = f"tl1/{reply.device}/re", delivery_bytes("tl1/ann-phone/re", 5, qos=1)
+        size = publish_bytes(topic, len(reply.payload), qos=0)
+        expected = plain if kind in (Kind.ANSWERS, Kind.PUSHES) else 0
+        assert told[reply.device, kind] == Account(packets=1, bytes_down=size, bytes_plain=expected)
+
+
+def test_a_batch_that_is_handled_again_is_accounted_once(engine: Engine, store: Shelf) -> None:
+    store.failing = True
+    with pytest.raises(Unavailable):
+        engine.handle([message(1)], 9_000)
+    store.failing = False
+    engine.handle([message(1)], 9_000)
+    assert accounted(engine)["ann-phone", Kind.MESSAGES].packets == 1
+
+
+def test_strangers_and_the_revoked_have_no_account(engine: Engine, store: Shelf) -> None:
+    store.revoked.add("bob-phone")
+    packets = [message(1, device="zoe-phone"), request(device="bob-phone"), Packet("nonsense", b"")]
+    engine.handle(packets, 9_000)
+    assert not engine.accounts
 
 
 @given(st.integers(0, 2**32))

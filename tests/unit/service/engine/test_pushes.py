@@ -11,7 +11,7 @@ from tidelog.wire.frames import Presence, Push
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.ingest import Stored
-from tidelog_service.engine.packets import Reply
+from tidelog_service.engine.packets import Kind, Reply
 from tidelog_service.engine.ports import Log, NewRow
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.pushes import Pushes
@@ -161,3 +161,11 @@ def test_a_store_that_fails_costs_the_pushes_and_no_more(
     store.failing = False
     pushes.collect([stored(store.logs["room"], 2)], 40)
     assert [seqs(reply) for reply in flushed(pushes, store, attendance)] == [[2], [2]]
+
+
+def test_pushes_say_what_they_are_and_how_long_the_bodies_were(
+    pushes: Pushes, store: Shelf, attendance: Attendance
+) -> None:
+    pushes.collect([stored(store.logs["room"], seq, body=bytes(3 * seq)) for seq in (1, 2)], 0)
+    for reply in flushed(pushes, store, attendance):
+        assert (reply.kind, reply.bodies) == (Kind.PUSHES, (3, 6))

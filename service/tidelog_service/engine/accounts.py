@@ -2,8 +2,12 @@
 
 The service sees topic, payload and QoS of what a device publishes and of what is published to it; the packets
 between the device and the broker have the same. So their bytes are computed, by the rule by which devices
-account their syncs (`tidelog.wire.mqttsize`). What the service cannot see is left out: connections,
-subscriptions and pings, the byte that MQTT 5 adds to each packet, and whether a packet at QoS 0 got there.
+account their syncs (`tidelog.wire.mqttsize`).
+
+What the service cannot see is not in it: connections, subscriptions and pings; the byte that MQTT 5 adds to
+each packet; that a script published a request at QoS 1, which the service gets at QoS 0 as SPEC.md has it;
+what was lost on the way up. What was published for a device that had just gone is in it, and so is a last
+will, which the broker publishes in the device's stead.
 """
 
 from __future__ import annotations

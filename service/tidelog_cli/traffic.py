@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -29,7 +29,11 @@ def total(accounts: Iterable[Account]) -> Account:
 def together(devices: Iterable[Kinds]) -> dict[Kind, Account]:
     """The accounts of several devices as those of one."""
     given = list(devices)
-    return {kind: total(kinds[kind] for kinds in given if kind in kinds) for kind in Kind}
+    return {
+        kind: total(kinds[kind] for kinds in given if kind in kinds)
+        for kind in Kind
+        if any(kind in kinds for kinds in given)
+    }
 
 
 def saved_percent(kinds: Kinds) -> float | None:
@@ -51,29 +55,34 @@ def as_object(kinds: Kinds) -> dict[str, object]:
     return asdict(total(kinds.values())) | {"saved_percent": saved_percent(kinds), "kinds": every}
 
 
-def as_cells(device: str, kinds: Kinds) -> dict[str, str]:
-    """The same as a row for people: bytes up and down, then both together for each kind."""
-    all_of_it = total(kinds.values())
+def as_rows(device: str, kinds: Kinds) -> Iterator[dict[str, str]]:
+    """The same for people: a row for all of it, then an indented one for each kind that there was.
+
+    Kinds stand in rows, not in columns: so a line fits a terminal of 80 characters.
+    """
     saved = saved_percent(kinds)
+    yield _row(device, total(kinds.values())) | {"saved": "" if saved is None else f"{saved:.0f} %"}
+    for kind in Kind:
+        if kind in kinds:
+            yield _row(f"  {kind}", kinds[kind]) | {"saved": ""}
+
+
+def _row(name: str, account: Account) -> dict[str, str]:
     return {
-        "device": device,
-        "up": f"{all_of_it.bytes_up:,}",
-        "down": f"{all_of_it.bytes_down:,}",
-        **{kind.value: _bytes(kinds.get(kind, Account())) for kind in Kind},
-        "plain": f"{all_of_it.bytes_plain:,}" if all_of_it.bytes_plain else "",
-        "saved": "" if saved is None else f"{saved:.0f} %",
+        "device": name,
+        "packets": f"{account.packets:,}",
+        "up": f"{account.bytes_up:,}",
+        "down": f"{account.bytes_down:,}",
+        "plain": f"{account.bytes_plain:,}" if account.bytes_plain else "",
     }
 
 
 def aligned(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Rows whose figures end under each other, and under the end of their heading."""
-    columns = rows[0].keys() if rows else ()
+    """Rows whose figures end under each other and under their headings, which are the keys: padded too."""
+    columns = [column for column in rows[0] if column != "device"] if rows else []
     widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in columns}
     return [
-        {column: cell if column == "device" else cell.rjust(widths[column]) for column, cell in row.items()}
+        {"device": row["device"]}
+        | {name.rjust(width): row[name].rjust(width) for name, width in widths.items()}
         for row in rows
     ]
-
-
-def _bytes(account: Account) -> str:
-    return f"{account.bytes_up + account.bytes_down:,}" if account.packets else ""

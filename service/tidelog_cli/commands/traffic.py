@@ -15,7 +15,7 @@ from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_database
 from tidelog_cli.terminal import counted, note, print_json, print_rows
-from tidelog_cli.traffic import TOTAL, Kinds, aligned, as_cells, as_object, together
+from tidelog_cli.traffic import TOTAL, Kinds, aligned, as_object, as_rows, together
 from tidelog_service.engine.accounts import DAY_MS
 from tidelog_service.engine.bookkeeping import DAYS_KEPT
 from tidelog_service.store.database import Database
@@ -46,9 +46,9 @@ def traffic(
 ) -> None:
     """Show what each device took on its link.
 
-    MQTT bytes, headers and acknowledgements included: up and down, and both together for each kind of packet.
-    `plain` is what the records in answers and pushes would have taken as one PUBLISH each at QoS 1, with
-    nothing but their bodies; `saved` is how much less requests, answers and pushes took than that.
+    MQTT bytes, headers and acknowledgements included, altogether and for each kind of packet. `plain` is what
+    the records in answers and pushes would have taken as one PUBLISH each at QoS 1, with nothing but their
+    bodies; `saved` is how much less requests, answers and pushes took than that.
 
     Connections and pings are not in it; what was published for a device that was just gone is. Works beside a
     running service, which writes its accounts down every ten seconds and when it ends.
@@ -79,7 +79,8 @@ def _expect(database: Database, device: str) -> None:
 
 
 def _print_table(devices: Mapping[str, Kinds]) -> None:
-    rows = [as_cells(name, kinds) for name, kinds in devices.items()]
-    if len(rows) > 1:
-        rows.append(as_cells(TOTAL, together(devices.values())))
-    print_rows(list(rows[0]), aligned(rows), as_json=False)
+    rows = [row for name, kinds in devices.items() for row in as_rows(name, kinds)]
+    if len(devices) > 1:
+        rows += as_rows(TOTAL, together(devices.values()))
+    table = aligned(rows)
+    print_rows(list(table[0]), table, as_json=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidelog_cli.traffic import TOTAL, Kinds, aligned, as_cells, as_object, saved_percent, together
+from tidelog_cli.traffic import TOTAL, Kinds, aligned, as_object, as_rows, saved_percent, together
 from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.packets import Kind
 
@@ -32,22 +32,17 @@ def test_without_records_nothing_can_be_saved() -> None:
     assert saved_percent(SENSOR) is None
 
 
-def test_a_row_has_up_and_down_and_both_for_each_kind() -> None:
-    assert as_cells("phone", PHONE) == {
-        "device": "phone",
-        "up": "304",
-        "down": "1,268",
-        "messages": "252",
-        "requests": "64",
-        "answers": "1,136",
-        "pushes": "50",
-        "receipts": "70",
-        "faults": "",
-        "status": "",
-        "plain": "5,000",
-        "saved": "75 %",
-    }
-    assert (as_cells("s", SENSOR)["plain"], as_cells("s", SENSOR)["saved"]) == ("", "")
+def test_a_device_has_a_row_for_all_of_it_and_one_for_each_kind() -> None:
+    rows = [list(row.values()) for row in as_rows("phone", PHONE)]
+    assert rows == [
+        ["phone", "9", "304", "1,268", "5,000", "75 %"],
+        ["  messages", "3", "240", "12", "", ""],
+        ["  requests", "2", "64", "0", "", ""],
+        ["  answers", "2", "0", "1,136", "4,000", ""],
+        ["  pushes", "1", "0", "50", "1,000", ""],
+        ["  receipts", "1", "0", "70", "", ""],
+    ]
+    assert next(as_rows("s", SENSOR)) | {"saved": "", "plain": ""} == next(as_rows("s", SENSOR))
 
 
 def test_an_object_has_every_kind() -> None:
@@ -64,13 +59,14 @@ def test_devices_add_up_and_stay_as_they_were() -> None:
     both = together([PHONE, SENSOR, PHONE])
     assert both[Kind.ANSWERS] == Account(4, 0, 2_272, 8_000)
     assert both[Kind.STATUS] == Account(2, 40, 0, 0)
+    assert Kind.FAULTS not in both
     assert PHONE[Kind.ANSWERS] == Account(2, 0, 1_136, 4_000)
 
 
-def test_figures_end_under_each_other() -> None:
-    rows = aligned([as_cells("phone", PHONE), as_cells("sensor-in-the-hall", SENSOR)])
-    assert [row["down"] for row in rows] == ["1,268", "    0"]
-    assert [row["requests"] for row in rows] == ["      64", "        "]
+def test_figures_and_headings_end_under_each_other() -> None:
+    rows = aligned([next(as_rows("phone", PHONE)), next(as_rows("sensor-in-the-hall", SENSOR))])
+    assert [row[" down"] for row in rows] == ["1,268", "    0"]
+    assert [row["packets"] for row in rows] == ["      9", "      2"]
     assert [row["device"] for row in rows] == ["phone", "sensor-in-the-hall"]
     assert aligned([]) == []
 

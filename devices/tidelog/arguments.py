@@ -78,7 +78,7 @@ def checked_context(context_kib: int | None) -> int:
     return models.context_bytes(models.context_code(context_kib << 10))
 
 
-def checked_rule(newest: int | None, order: str) -> Rule:
+def checked_rule(newest: int | None, order: str, *, seconds: bool) -> Rule:
     """Which records a sync is to bring, and in what order.
 
     Raises:
@@ -88,7 +88,9 @@ def checked_rule(newest: int | None, order: str) -> Rule:
         raise UsageError(f"order is 'newest', 'oldest' or 'channels', not {order!r}")
     if newest is not None and not 1 <= newest < SEQ_STOP:
         raise UsageError(f"newest {newest}: at least 1")
-    return Rule(newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels")
+    return Rule(
+        newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels", seconds=seconds
+    )
 
 
 def checked_budget(max_bytes: int | None) -> int:

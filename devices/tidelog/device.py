@@ -329,6 +329,7 @@ class Device:
         order: Literal["newest", "oldest", "channels"] = "newest",
         mode: Literal["delta", "manifest", "auto"] = "delta",
         wanted: bool = False,
+        seconds: bool = False,
         timeout: float = 30.0,
     ) -> SyncReport:
         """Bring what this device lacks.
@@ -349,6 +350,7 @@ class Device:
                 ``"channels"``, one channel after the other as they are named, the newest of each first.
             mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
             wanted: top up only what was asked for before, instead of everything.
+            seconds: take times in whole seconds: some bytes less for each record.
             timeout: seconds for the whole.
 
         Returns:
@@ -370,7 +372,7 @@ class Device:
             id=next(self._job_ids),
             channels=names,
             wanted_only=wanted,
-            rule=checked_rule(newest, order),
+            rule=checked_rule(newest, order, seconds=seconds),
             max_bytes=checked_budget(max_bytes),
         )
         report = self._await_sync(job, timeout)

@@ -32,11 +32,17 @@ class Rule:
         newest: of each channel the newest so many seqs only; 0 for all.
         oldest_first: by time ascending, else descending.
         by_channel: one channel after the other, by place; else all merged by time.
+        seconds: times are cut to whole seconds, those of held records as well.
     """
 
     newest: int = 0
     oldest_first: bool = False
     by_channel: bool = False
+    seconds: bool = False
+
+    def told(self, meta: Meta) -> Meta:
+        """A record's metadata as the answer tells it."""
+        return meta.in_seconds() if self.seconds else meta
 
     def ordered(self, lines: Sequence[Iterator[Entry]]) -> Iterator[Entry]:
         """Records of all channels in the order in which an answer takes them.

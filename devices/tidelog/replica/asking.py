@@ -83,7 +83,7 @@ def scope(aim: Aim, ability: Ability) -> bytes:
     rule = aim.rule
     return scope_of(
         aim.channels,
-        rule=(rule.newest, rule.oldest_first, rule.by_channel),
+        rule=(rule.newest, rule.oldest_first, rule.by_channel, rule.seconds),
         ability=(
             *(ability.codecs, ability.page_bytes, ability.context_bytes, ability.live),
             ability.dictionaries,
@@ -161,6 +161,7 @@ def in_full(
         keep=whole,
         context_bytes=ability.context_bytes if ability.pages else 0,
         newest=aim.rule.newest,
+        seconds=aim.rule.seconds,
         dictionaries=ability.dictionaries,
     )
     account = Standings(Standing(one.channel, one.epoch, one.have, want=one.want) for one in statements)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tidelog.codec.context import Entry, Key, merged
+from tidelog.codec.page import Rule
 from tidelog.replica.ports import Record, Shelf
 from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import RangeSet
@@ -22,13 +23,15 @@ class ShelfHeld:
     Args:
         shelf: where the records are.
         account: what the device told the service that it has.
+        rule: how the answer tells of records.
     """
 
-    __slots__ = ("_epochs", "_held", "_shelf")
+    __slots__ = ("_epochs", "_held", "_rule", "_shelf")
 
-    def __init__(self, shelf: Shelf, account: Standings) -> None:
+    def __init__(self, shelf: Shelf, account: Standings, rule: Rule) -> None:
         """See the class."""
         self._shelf = shelf
+        self._rule = rule
         self._held = {one.channel: one.kept for one in account if one.have}
         self._epochs = {one.channel: one.epoch for one in account}
 
@@ -63,12 +66,12 @@ class ShelfHeld:
     def _read(self, channel: str, seqs: RangeSet) -> list[Entry]:
         epoch = self._epochs[channel]
         return [
-            _entry(record)
+            self._entry(record)
             for start, stop in seqs.runs
             for record in self._shelf.records(channel, epoch, start=start, stop=stop, limit=stop - start)
         ]
 
-
-def _entry(record: Record) -> Entry:
-    meta = Meta(record.author, record.time, record.kind, record.sent - record.time, record.content_type)
-    return Entry(record.channel, record.seq, meta, record.body, len(record.body))
+    def _entry(self, record: Record) -> Entry:
+        lag = record.sent - record.time
+        meta = self._rule.told(Meta(record.author, record.time, record.kind, lag, record.content_type))
+        return Entry(record.channel, record.seq, meta, record.body, len(record.body))

@@ -47,7 +47,7 @@ def opened_page(page: Page, question: Question, shelf: Shelf, *, dictionary: byt
     _check_scope(page, question)
     arrivals: list[Arrival] = []
     if page.content is not None:
-        held = ShelfHeld(shelf, account)
+        held = ShelfHeld(shelf, account, question.rule)
         arrivals = unpack(page.content, list(account), rule=question.rule, held=held, dictionary=dictionary)
     told = {
         one.channel if isinstance(one.channel, str) else before[one.channel]: one.voids for one in page.told

@@ -182,6 +182,7 @@ class SyncRequest:
         newest: of each channel the newest so many seqs only; 0 for all.
         room: bytes that the answer's payload must not exceed; 0 for no bound beside ``page_bytes``.
         dictionaries: ids of dictionaries that the device holds.
+        seconds: whether times are told in whole seconds.
     """
 
     rid: int
@@ -198,6 +199,7 @@ class SyncRequest:
     newest: int = 0
     room: int = 0
     dictionaries: tuple[int, ...] = ()
+    seconds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

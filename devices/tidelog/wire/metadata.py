@@ -19,6 +19,7 @@ from tidelog.wire.quantities import Numbers, Reader, Way, Writer
 from tidelog.wire.varint import unzigzag, zigzag
 
 _TYPE_DEFAULT: Final = ""
+_SECOND_MS: Final = 1_000
 
 
 class Meta(NamedTuple):
@@ -39,6 +40,12 @@ class Meta(NamedTuple):
     lag: int = 0
     content_type: str = _TYPE_DEFAULT
     cut: int = 0
+
+    def in_seconds(self) -> Meta:
+        """It with both clocks cut to whole seconds."""
+        time = self.time - self.time % _SECOND_MS
+        sent = self.time + self.lag
+        return self._replace(time=time, lag=sent - sent % _SECOND_MS - time)
 
 
 class Item(NamedTuple):

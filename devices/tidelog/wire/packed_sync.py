@@ -47,8 +47,8 @@ PART: Final = Layout(what="a part", required=1, defaults=(b"", None, 0, 1, b""))
 PUSH: Final = Layout(what="a push", required=5, defaults=(0, b""), extensible=True)
 COLUMNS: Final = Layout(what="the columns", required=0, defaults=columns.DEFAULTS)
 
-_STATED_ONLY, _OLDEST_FIRST, _LIVE, _BY_CHANNEL, _PAGES, _KEEP = 1, 2, 4, 8, 16, 32
-_FLAGS_STOP: Final = _KEEP << 1
+_STATED_ONLY, _OLDEST_FIRST, _LIVE, _BY_CHANNEL, _PAGES, _KEEP, _SECONDS = 1, 2, 4, 8, 16, 32, 64
+_FLAGS_STOP: Final = _SECONDS << 1
 
 
 def from_sync(frame: SyncRequest) -> list[Value]:
@@ -60,6 +60,7 @@ def from_sync(frame: SyncRequest) -> list[Value]:
         | (_BY_CHANNEL if frame.by_channel else 0)
         | (_PAGES if frame.pages else 0)
         | (_KEEP if frame.keep else 0)
+        | (_SECONDS if frame.seconds else 0)
     )
     return SYNC.trimmed(
         [
@@ -95,6 +96,7 @@ def to_sync(items: list[Value]) -> SyncRequest:
         by_channel=bool(flags & _BY_CHANNEL),
         pages=bool(flags & _PAGES),
         keep=bool(flags & _KEEP),
+        seconds=bool(flags & _SECONDS),
         context_bytes=models.context_bytes(fields.uint(context, models.CONTEXT_CODES, "context")),
         newest=fields.uint(newest, SEQ_STOP, "newest"),
         room=fields.room(room),

@@ -56,7 +56,7 @@ class Draft:
 
     def primed(self, store: Store, context_bytes: int) -> Context:
         """What primes the page, for a budget of context."""
-        held = StoredHeld(store, self.logs, self.inquiry.account)
+        held = StoredHeld(store, self.logs, self.inquiry.account, self.inquiry.terms.rule)
         lacking = [(lack.channel, lack.seqs) for lack in self.lacks]
         return choose(lacking, held, context_bytes, history=history_records(len(self.entries)))
 
@@ -84,10 +84,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
     lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
     made.lacking = sum(lack.seqs.count for lack in lacks)
     lines = {
-        lack.channel: Line(
-            store, scope[lack.channel], lack.seqs, oldest_first=inquiry.terms.rule.oldest_first
-        )
-        for lack in lacks
+        lack.channel: Line(store, scope[lack.channel], lack.seqs, rule=inquiry.terms.rule) for lack in lacks
     }
     _read(made, list(lines.values()), text_bytes_max)
     voids = {channel: found for channel, line in lines.items() if (found := line.voids())}

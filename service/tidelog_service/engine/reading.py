@@ -19,10 +19,11 @@ _BATCH_BYTES: Final = 1 << 18
 """Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
 
 
-def entry_of(channel: str, row: Row) -> Entry:
+def entry_of(channel: str, row: Row, rule: Rule) -> Entry:
     """A stored record as pages and contexts take it."""
-    meta = Meta(row.author, row.time, row.kind, row.sent - row.time, row.content_type)
-    return Entry(channel, row.seq, meta, row.body, len(row.body))
+    seq, author, time, sent, kind, content_type, body = row
+    meta = Meta(author, time, kind, sent - time, content_type)
+    return Entry(channel, seq, rule.told(meta) if rule.seconds else meta, body, len(body))
 
 
 class Line:
@@ -32,14 +33,14 @@ class Line:
         store: where.
         log: of which log.
         seqs: finite; those without a record are passed over.
-        oldest_first: ascending, else descending.
+        rule: ascending where the oldest come first, else descending; and how times are told.
         read: records that were read before, by seq: not read again.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_oldest_first", "_read", "_rest", "_seqs", "_store", "log")
+    __slots__ = ("_found", "_oldest_first", "_read", "_rest", "_rule", "_seqs", "_store", "log")
 
     def __init__(
         self,
@@ -47,14 +48,15 @@ class Line:
         log: Log,
         seqs: RangeSet,
         *,
-        oldest_first: bool,
+        rule: Rule,
         read: Mapping[int, Entry] | None = None,
     ) -> None:
         """See the class."""
         self.log = log
         self._store = store
         self._seqs = self._rest = seqs
-        self._oldest_first = oldest_first
+        self._rule = rule
+        self._oldest_first = rule.oldest_first
         self._found = 0
         self._read = read
 
@@ -95,7 +97,7 @@ class Line:
                 bytes_max=_BATCH_BYTES,
                 newest_first=not self._oldest_first,
             )
-            entries += [entry_of(self.log.name, row) for row in rows]
+            entries += [entry_of(self.log.name, row, self._rule) for row in rows]
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
             seqs = seqs & self._beyond(rows[-1].seq) if rows else EMPTY
         return entries
@@ -157,13 +159,16 @@ class StoredHeld:
         store: where the records are.
         logs: those in scope, by name.
         account: what the device has.
+        rule: how the answer tells of records.
     """
 
-    __slots__ = ("_held", "_logs", "_read", "_store")
+    __slots__ = ("_held", "_logs", "_read", "_rule", "_store")
 
-    def __init__(self, store: Store, logs: Mapping[str, Log], account: Standings) -> None:
+    def __init__(self, store: Store, logs: Mapping[str, Log], account: Standings, rule: Rule) -> None:
         """See the class."""
         self._store = store
+        # Context is read from the newest down, whatever comes first in the answer.
+        self._rule = Rule(seconds=rule.seconds)
         self._logs = logs
         self._held = {one.channel: one.kept for one in account if one.have and one.channel in logs}
         self._read: dict[str, dict[int, Entry]] = {}
@@ -179,7 +184,7 @@ class StoredHeld:
             by_channel.setdefault(channel, []).append(seq)
         for channel, seqs in by_channel.items():
             read = self._read.setdefault(channel, {})
-            for entry in Line(self._store, self._logs[channel], RangeSet.of(seqs), oldest_first=True):
+            for entry in Line(self._store, self._logs[channel], RangeSet.of(seqs), rule=self._rule):
                 read[entry.seq] = entry
         return [self._read[channel][seq] for channel, seq in keys if seq in self._read[channel]]
 
@@ -189,4 +194,4 @@ class StoredHeld:
 
     def _line(self, channel: str, seqs: RangeSet) -> Line:
         read = self._read.get(channel, {})
-        return Line(self._store, self._logs[channel], seqs, oldest_first=False, read=read)
+        return Line(self._store, self._logs[channel], seqs, rule=self._rule, read=read)

@@ -137,10 +137,11 @@ def _terms(terms: Terms) -> list[Any]:
 
 
 def _read_terms(fields: Iterable[Any]) -> Terms:
-    everywhere, (newest, oldest_first, by_channel), codecs, page_bytes, context, live, dictionaries = fields
+    everywhere, rule, codecs, page_bytes, context, live, dictionaries = fields
+    newest, oldest_first, by_channel, seconds = rule
     return Terms(
         everywhere=everywhere,
-        rule=Rule(newest=newest, oldest_first=oldest_first, by_channel=by_channel),
+        rule=Rule(newest=newest, oldest_first=oldest_first, by_channel=by_channel, seconds=seconds),
         codecs=tuple(codecs),
         page_bytes=page_bytes,
         context_bytes=context,

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.ranges import EMPTY, RangeSet
 
@@ -29,10 +30,12 @@ class Type(IntEnum):
 
     MESSAGES = 1
     SYNC = 2
+    FETCH = 4
     RECEIPTS = 17
     DELTA = 18
     PUSH = 20
     FAULT = 21
+    PIECE = 23
 
 
 class Presence(IntEnum):
@@ -276,4 +279,4 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Receipts | Delta | Push | Fault
+Frame = Messages | SyncRequest | Receipts | Delta | Push | Fault | Fetch | Piece

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire import cbor, fields, packed_dictionaries, packed_messages, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
@@ -38,7 +39,10 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
     Raises:
         UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
     """
-    kind, items = _written(frame, compress)
+    if isinstance(frame, Fetch | Piece):
+        kind, items = packed_dictionaries.written(frame)
+    else:
+        kind, items = _written(frame, compress)
     return _FIRST_BYTES[kind] + cbor.dumps(items)
 
 
@@ -60,10 +64,15 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
-    return _read(kind, cbor.loads(payload, start=1), expand)
+    items = cbor.loads(payload, start=1)
+    if kind in (Type.FETCH, Type.PIECE):
+        return packed_dictionaries.read(kind, items)
+    return _read(kind, items, expand)
 
 
-def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+def _written(
+    frame: Messages | SyncRequest | Receipts | Delta | Push | Fault, compress: Compress | None
+) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
             return Type.MESSAGES, packed_messages.from_messages(frame)

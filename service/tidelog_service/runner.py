@@ -22,6 +22,7 @@ from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.dictionaries import DictionaryStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.watcher import Watcher
@@ -94,7 +95,8 @@ class Service:
     def _assemble(self) -> None:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
-        self.engine = Engine(RecordStore(self._opened(folder)), bounds=self._bounds())
+        database = self._opened(folder)
+        self.engine = Engine(RecordStore(database), bounds=self._bounds(), library=DictionaryStore(database))
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
 from tidelog_service.engine.delta import answer
+from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
 from tidelog_service.engine.ports import Store
@@ -27,15 +29,17 @@ class Engine:
     Args:
         store: the durable state.
         bounds: the operator's bounds.
+        library: the trained dictionaries; none where it is left out.
 
     Attributes:
         tally: counts by reason since the start.
     """
 
-    def __init__(self, store: Store, *, bounds: Bounds | None = None) -> None:
+    def __init__(self, store: Store, *, bounds: Bounds | None = None, library: Library | None = None) -> None:
         """See the class."""
         self._store = store
         self._bounds = bounds or Bounds()
+        self._lender = Lender(library or NoLibrary(), page_bytes_max=self._bounds.page_bytes)
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
@@ -109,20 +113,27 @@ class Engine:
 
     def _serve(self, question: Question, now_ms: int) -> Reply:
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest):
+        if not isinstance(request, SyncRequest | Fetch):
             raise TypeError(f"not a request: {request!r}")
         if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
         try:
+            if isinstance(request, Fetch):
+                return self._lend(question, request)
             return self._answer(question, request, now_ms)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest, text: str) -> Reply:
+    def _busy(self, question: Question, request: SyncRequest | Fetch, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
         fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
         return Reply(question.terminal.device, wire.encode(fault, question.encoding))
+
+    def _lend(self, question: Question, request: Fetch) -> Reply:
+        piece = self._lender.answer(request, question.encoding)
+        self.tally["lent"] += 1
+        return Reply(question.terminal.device, wire.encode(piece, question.encoding))
 
     def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
         device = question.terminal.device

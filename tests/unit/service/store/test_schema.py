@@ -60,7 +60,23 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(path: Path) -> N
     results = [(opener.communicate(timeout=60)[1], opener.returncode) for opener in openers]
     assert results == [(b"", 0)] * 5
     with open_database(path) as made:
-        assert made.fetch("SELECT name FROM schema_migration") == [("0001_initial",)]
+        applied = made.fetch("SELECT name FROM schema_migration ORDER BY name")
+        assert applied == sorted((script.stem,) for script in schema.SCRIPTS.glob("[0-9]*.py"))
+
+
+def test_scripts_that_come_between_are_applied_later(path: Path, tmp_path: Path) -> None:
+    """Two that were written side by side reach a database in either order."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("0001_initial", "0003_dictionaries"):
+        (scripts / f"{name}.py").write_text((schema.SCRIPTS / f"{name}.py").read_text())
+    with _connected(str(path)) as fresh:
+        assert schema.migrate(fresh, scripts) == ["0001_initial", "0003_dictionaries"]
+        (scripts / "0002_between.py").write_text(
+            "def up(migrator, db):\n    db.execute_sql('CREATE TABLE between_ (a)')\n"
+        )
+        assert schema.migrate(fresh, scripts) == ["0002_between"]
+        assert {"dictionary", "between_"} <= set(fresh.get_tables())
 
 
 def test_a_newer_database_is_refused_untouched(path: Path) -> None:

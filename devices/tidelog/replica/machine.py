@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from tidelog.codec.dictionaries import Dictionary
+from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
@@ -32,6 +34,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, error_for
+from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
@@ -61,6 +64,8 @@ class _Effects:
     queued: list[OutboxEntry] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     next_n: int = 0
+    outworn: tuple[int, ...] = ()
+    dictionaries: list[Dictionary] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -72,6 +77,8 @@ class _Effects:
             queued=tuple(self.queued),
             settled=tuple(self.settled),
             next_n=self.next_n,
+            outworn=self.outworn,
+            dictionaries=tuple(self.dictionaries),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))
 
@@ -112,13 +119,16 @@ class Machine:
         self._tuning = tuning
         self._requests = Requests(tuning=tuning, chance=chance, codecs=codecs)
         self._repairs = Repairs(tuning=tuning, chance=chance)
+        self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
 
     def due(self) -> float | None:
         """When `tick` is to be called, monotonic seconds; ``None`` for not before the next input."""
         if not self.online:
             return None
         repairs = None if self._requests.repairing else self._repairs.due()
-        times = (self.outbox.due(), self._requests.due(), repairs)
+        # A dictionary waits until nothing else is to be asked for.
+        fetch = self._dictionaries.due() if self._requests.due() is None else None
+        times = (self.outbox.due(), self._requests.due(), repairs, fetch)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -180,6 +190,11 @@ class Machine:
         ended = [SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair]
         return Step(events=tuple(ended))
 
+    def want_dictionary(self, number: int) -> Step:
+        """Fetch a trained dictionary, unless it is held, as soon as nothing else is to be asked for."""
+        self._dictionaries.want(number)
+        return Step()
+
     def drop(self, channel: str, seqs: RangeSet) -> Step:
         """Forget local copies of records; the device then lacks them."""
         holding = self.holdings.drop(channel, seqs)
@@ -201,6 +216,7 @@ class Machine:
         """The link is down."""
         self.online = False
         self._requests.suspend()
+        self._dictionaries.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -252,6 +268,9 @@ class Machine:
         request = self._requests.next(self.holdings, now)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
+        fetch = self._dictionaries.next(now) if self._requests.due() is None else None
+        if fetch is not None:
+            self._publish(topics.sync_topic(self._device), fetch, effects)
 
     def _publish(
         self, topic: str, frame: Frame, effects: _Effects, *, qos: int = 0, purpose: int = 0
@@ -447,12 +466,26 @@ class Machine:
                 effects.holdings[part.channel] = holding
         self._repairs.look(part.channel, self.holdings, now, epoch=part.epoch)
 
+    def _on_piece(self, piece: Piece, _size: int, _now: float, effects: _Effects) -> None:
+        if not self._dictionaries.expects(piece):
+            self.strays += 1
+            return
+        try:
+            dictionary = self._dictionaries.take(piece)
+        except ProtocolError as error:
+            effects.events.append(Trouble(error=error))
+            return
+        if dictionary is not None:
+            effects.dictionaries.append(dictionary)
+            effects.outworn = self._dictionaries.outworn()
+
     def _on_fault(self, fault: Fault, size: int, now: float, effects: _Effects) -> None:
         error = error_for(fault.code, fault.text)
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            effects.events.append(Trouble(error=error))
+            if not self._dictionaries.refused(fault, now):
+                effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
         if fault.code in _LATER:
@@ -467,4 +500,5 @@ class Machine:
         Delta: _on_delta,
         Push: _on_push,
         Fault: _on_fault,
+        Piece: _on_piece,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.ranges import EMPTY, RangeSet
 
@@ -97,12 +98,14 @@ class Snapshot:
         next_n: the number of the next message.
         outbox: entries ascending by ``n``.
         holdings: one a channel.
+        dictionaries: ids of the trained dictionaries, the oldest first.
     """
 
     outbox_id: bytes
     next_n: int
     outbox: tuple[OutboxEntry, ...]
     holdings: tuple[Holding, ...]
+    dictionaries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,8 @@ class Changes:
 
     Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
-    ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0.
+    ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, dictionaries in
+    ``outworn`` go, ``dictionaries`` are put.
 
     Attributes:
         records: ``(epoch, record)`` pairs.
@@ -124,11 +128,14 @@ class Changes:
     queued: tuple[OutboxEntry, ...] = ()
     settled: tuple[int, ...] = ()
     next_n: int = 0
+    outworn: tuple[int, ...] = ()
+    dictionaries: tuple[Dictionary, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
-            self.records or self.dropped or self.holdings or self.queued or self.settled or self.next_n
+            (self.records or self.dropped or self.holdings or self.queued or self.settled or self.next_n)
+            or (self.outworn or self.dictionaries)
         )
 
 
@@ -167,6 +174,10 @@ class Store(Protocol):
 
     def weight(self, channel: str, epoch: int) -> Weight:
         """How many records of the channel are in the store, and their bodies' bytes; reads no record."""
+        ...
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None`` where it is not in the store."""
         ...
 
     def close(self) -> None:

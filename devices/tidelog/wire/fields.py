@@ -17,7 +17,7 @@ from tidelog.wire.limits import (
     CHANNEL_BYTES_MAX,
     CONTENT_TYPE_BYTES_MAX,
     DICTIONARY_DEFLATED_BYTES_MAX,
-    DICTIONARY_ID_STOP,
+    DICTIONARY_STOP,
     FAULT_TEXT_BYTES_MAX,
     OUTBOX_ID_BYTES,
     PAGE_BYTES_MAX,
@@ -135,9 +135,9 @@ def content_type(value: object) -> str:
 
 def dictionary(value: object) -> int:
     """The id of a trained dictionary: built-in ones are not fetched."""
-    if uint(value, DICTIONARY_ID_STOP, "the id of a dictionary") < TRAINED_ID_MIN:
+    if uint(value, DICTIONARY_STOP, "the id of a dictionary") < TRAINED_ID_MIN:
         raise ProtocolError(f"dictionary {value} is not a trained one")
-    return uint(value, DICTIONARY_ID_STOP, "the id of a dictionary")
+    return uint(value, DICTIONARY_STOP, "the id of a dictionary")
 
 
 def deflated_bytes(value: object, what: str) -> int:

@@ -113,7 +113,7 @@ PAGE_BODIES_BYTES_MAX: Final = 1_048_576
 TRAINED_ID_MIN: Final = 256
 """Dictionaries below are built into the software; a trained one's id is the CRC-32 of its content."""
 
-DICTIONARY_ID_STOP: Final = 2**32
+DICTIONARY_STOP: Final = 2**32
 """Ids of dictionaries are below this: a CRC-32."""
 
 DICTIONARY_BYTES_MAX: Final = 65_536

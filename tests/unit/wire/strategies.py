@@ -27,7 +27,7 @@ from tidelog.wire.limits import (
     BODY_SIZE_STOP,
     CODEC_STOP,
     DICTIONARY_DEFLATED_BYTES_MAX,
-    DICTIONARY_ID_STOP,
+    DICTIONARY_STOP,
     EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
@@ -206,7 +206,7 @@ def pushes(draw: st.DrawFn) -> Push:
 
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
-DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_ID_STOP - 1)
+DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_STOP - 1)
 FETCHES = st.builds(
     Fetch,
     rid=RIDS,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from random import Random
 
 import pytest
 
 from tidelog.codec.dictionaries import Dictionary, inflated, trained
+from tidelog.replica.dictionaries import Dictionaries
+from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import DICTIONARY_BYTES_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN
@@ -79,6 +82,16 @@ def test_beyond_its_end_there_is_nothing() -> None:
     lender = Lender(Shelf(LARGE), page_bytes_max=PAGE_BYTES_MAX)
     piece = lender.answer(Fetch(rid=1, dictionary=LARGE.id, offset=65_600), Encoding.PACKED)
     assert (piece.offset, piece.data) == (piece.size, b"")
+
+
+def test_a_device_that_wants_it_gets_it() -> None:
+    lender = Lender(Shelf(LARGE), page_bytes_max=PAGE_BYTES_MAX)
+    device = Dictionaries((), tuning=Tuning(page_bytes=1_000), chance=Random(1))
+    device.want(LARGE.id)
+    came: list[Dictionary | None] = []
+    while (request := device.next(0.0)) is not None:
+        came.append(device.take(lender.answer(request, Encoding.PACKED)))
+    assert (len(came), came[-1], device.held) == (7, LARGE, (LARGE.id,))
 
 
 def test_one_that_was_dropped_is_gone_at_once() -> None:

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from tidelog.codec.dictionaries import deflated
+from tidelog.codec.dictionaries import Dictionary, deflated
 from tidelog.wire.limits import DICTIONARY_STOP, TRAINED_ID_MIN
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_database
 from tidelog_cli.terminal import counted, local_time, note, print_json, print_line, print_rows
 from tidelog_service.store.dictionaries import DictionaryStore
 from tidelog_service.store.sampling import sample
-from tidelog_service.training.samples import Progress
+from tidelog_service.training.samples import Progress, Sample
 from tidelog_service.training.trainer import LEAST_DEFAULT, SIZE_KIB_DEFAULT, SIZE_KIB_MAX, train
 from tidelog_service.training.trial import Figure, parted, tried
 
@@ -68,7 +68,10 @@ def train_dictionary(
         samples, held_out = parted(sample(database, channel or (), progress=progress))
         made = train(samples, size_bytes=size_kib << 10, least=least, progress=progress)
         DictionaryStore(database).add(made)
-    figures = tried(held_out, made)
+    _print_trained(made, samples, tried(held_out, made), as_json=as_json)
+
+
+def _print_trained(made: Dictionary, samples: list[Sample], figures: list[Figure], *, as_json: bool) -> None:
     result = {
         "dictionary": made.id,
         "bytes": len(made.data),

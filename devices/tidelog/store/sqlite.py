@@ -12,7 +12,7 @@ from typing import Any
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
-from tidelog.store import rows, schema
+from tidelog.store import dictionaries, rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
 from tidelog.wire.errors import UsageError
@@ -32,7 +32,6 @@ _COUNT = """INSERT INTO counts (channel_id, epoch, records, body_bytes) VALUES (
     SET records = records + excluded.records, body_bytes = body_bytes + excluded.body_bytes"""
 _WEIGHT = """SELECT records, body_bytes FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
-_PUT_DICTIONARY = "INSERT INTO dictionaries (id, data) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
 _HOLDINGS = """SELECT name, epoch, have, wanted, head, floor
     FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
 
@@ -94,7 +93,7 @@ class SqliteStore:
                 next_n=next_n,
                 outbox=tuple(map(rows.outbox_entry, fetch("SELECT * FROM outbox ORDER BY n"))),
                 holdings=tuple(self._holding(row) for row in fetch(_HOLDINGS)),
-                dictionaries=tuple(number for (number,) in fetch("SELECT id FROM dictionaries ORDER BY n")),
+                dictionaries=dictionaries.ids(self._connection),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -114,7 +113,7 @@ class SqliteStore:
                 "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
             )
-            self._apply_dictionaries(changes)
+            dictionaries.apply(self._connection, changes)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range.
@@ -148,9 +147,7 @@ class SqliteStore:
             Unavailable: see the class.
         """
         with self._reading():
-            found = self._connection.execute("SELECT data FROM dictionaries WHERE id = ?", (number,))
-            row = found.fetchone()
-            return Dictionary(id=number, data=row[0]) if row else None
+            return dictionaries.read(self._connection, number)
 
     def close(self) -> None:
         """Release the file and the lock; idempotent."""
@@ -236,11 +233,6 @@ class SqliteStore:
         executemany("REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)", map(rows.outbox_row, changes.queued))
         if changes.next_n:
             execute("UPDATE meta SET next_n = max(next_n, ?)", (changes.next_n,))
-
-    def _apply_dictionaries(self, changes: Changes) -> None:
-        executemany = self._connection.executemany
-        executemany("DELETE FROM dictionaries WHERE id = ?", [(number,) for number in changes.outworn])
-        executemany(_PUT_DICTIONARY, [(one.id, one.data) for one in changes.dictionaries])
 
     def _drop(self, dropped: Iterable[tuple[str, int, RangeSet]]) -> None:
         for channel, epoch, seqs in dropped:

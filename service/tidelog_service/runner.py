@@ -23,6 +23,7 @@ from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.dictionaries import DictionaryStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.traffic import TrafficBook
@@ -97,7 +98,12 @@ class Service:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
         database = self._opened(folder)
-        self.engine = Engine(RecordStore(database), bounds=self._bounds(), press=self._presses())
+        self.engine = Engine(
+            RecordStore(database),
+            bounds=self._bounds(),
+            press=self._presses(),
+            library=DictionaryStore(database),
+        )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)

@@ -47,12 +47,35 @@ class Deflate:
         """
         if size > PAGE_BODIES_BYTES_MAX:
             raise ProtocolError(f"bodies: more than {PAGE_BODIES_BYTES_MAX} bytes", wire_code=Code.LIMIT)
+        text = self._inflated(data, size, context)
+        if len(text) != size:
+            raise ProtocolError(f"a deflate stream does not make {size} bytes")
+        return text
+
+    def expand_up_to(self, data: bytes, size_max: int, context: bytes) -> bytes:
+        """Undo `compress` where the size was not told.
+
+        Args:
+            data: from a peer, of any content.
+            size_max: nothing longer is made.
+            context: as in `compress`.
+
+        Raises:
+            ProtocolError: the data is damaged or goes on after its end, or makes more (code LIMIT).
+        """
+        text = self._inflated(data, size_max, context)
+        if len(text) > size_max:
+            raise ProtocolError(f"a deflate stream makes more than {size_max} bytes", wire_code=Code.LIMIT)
+        return text
+
+    def _inflated(self, data: bytes, size_max: int, context: bytes) -> bytes:
+        """All that a stream makes; of one that makes more than is wanted, a byte more than that."""
         preset = context[-WINDOW_BYTES:]
         coder = zlib.decompressobj(_RAW, preset) if preset else zlib.decompressobj(_RAW)
         try:
-            text = coder.decompress(data, size + 1)  # a limit of 0 would be none
+            text = coder.decompress(data, size_max + 1)  # a limit of 0 would be none
         except zlib.error as error:
             raise ProtocolError("a deflate stream is damaged") from error
-        if len(text) != size or not coder.eof or coder.unused_data:
-            raise ProtocolError(f"a deflate stream does not make {size} bytes")
+        if len(text) <= size_max and (not coder.eof or coder.unused_data):
+            raise ProtocolError("a deflate stream does not end where its bytes do")
         return text

@@ -45,7 +45,7 @@ class Ability:
         page_bytes: what the payload of an answer should not exceed.
         context_bytes: of held bodies that may prime a page.
         live: whether live pushes are wanted.
-        dictionaries: ids of those that it holds.
+        dictionary: id of the one that may come before the context; 0 for none.
         pages: whether it reads pages, which needs its own records; else it asks for deltas.
     """
 
@@ -53,7 +53,7 @@ class Ability:
     page_bytes: int
     context_bytes: int
     live: bool
-    dictionaries: tuple[int, ...] = ()
+    dictionary: int = 0
     pages: bool = True
 
 
@@ -68,6 +68,7 @@ class Question:
         rule: which records come, and in what order.
         left_over: channels in scope that were stated as not wanted now, as their have-sets did not fit.
         scope: what a token in the answer is for; empty where none is asked for.
+        dictionary: id of the one that may come before the context of the answer.
     """
 
     request: SyncRequest | Resync
@@ -76,6 +77,7 @@ class Question:
     rule: Rule
     left_over: frozenset[str] = frozenset()
     scope: bytes = b""
+    dictionary: int = 0
 
 
 def scope(aim: Aim, ability: Ability) -> bytes:
@@ -84,10 +86,7 @@ def scope(aim: Aim, ability: Ability) -> bytes:
     return scope_of(
         aim.channels,
         rule=(rule.newest, rule.oldest_first, rule.by_channel, rule.seconds),
-        ability=(
-            *(ability.codecs, ability.page_bytes, ability.context_bytes, ability.live),
-            ability.dictionaries,
-        ),
+        ability=(*(ability.codecs, ability.page_bytes, ability.context_bytes, ability.live),),
     )
 
 
@@ -118,7 +117,14 @@ def _resync(token: Token, found: Differences, *, rid: int, aim: Aim) -> Question
         changes=found.changes,
         statements=statements,
     )
-    return Question(request=request, account=account, channels=aim.channels, rule=aim.rule, scope=token.scope)
+    return Question(
+        request=request,
+        account=account,
+        channels=aim.channels,
+        rule=aim.rule,
+        scope=token.scope,
+        dictionary=token.dictionary,
+    )
 
 
 def in_full(
@@ -162,7 +168,7 @@ def in_full(
         context_bytes=ability.context_bytes if ability.pages else 0,
         newest=aim.rule.newest,
         seconds=aim.rule.seconds,
-        dictionaries=ability.dictionaries,
+        dictionary=ability.dictionary,
     )
     account = Standings(Standing(one.channel, one.epoch, one.have, want=one.want) for one in statements)
     return Question(
@@ -172,6 +178,7 @@ def in_full(
         rule=aim.rule,
         left_over=left_over,
         scope=scope(aim, ability) if whole else b"",
+        dictionary=ability.dictionary,
     )
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.asking import Ability
+from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.pages import Opened, opened_page
@@ -35,6 +37,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, UsageError, error_for
+from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Page, Part, Push, Receipts, Rejection, Resync
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
@@ -71,6 +74,8 @@ class _Effects:
     next_n: int = 0
     forgotten: list[bytes] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
+    outworn: tuple[int, ...] = ()
+    dictionaries: list[Dictionary] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -84,6 +89,8 @@ class _Effects:
             next_n=self.next_n,
             forgotten=tuple(self.forgotten),
             tokens=tuple(self.tokens),
+            outworn=self.outworn,
+            dictionaries=tuple(self.dictionaries),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))
 
@@ -128,11 +135,13 @@ class Machine:
         self._tuning = tuning
         self._shelf = shelf
         self._tokens = Tokens(snapshot.tokens)
+        self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
         ability = Ability(
             codecs=tuple(codecs),
             page_bytes=tuning.page_bytes,
             context_bytes=context_bytes,
             live=tuning.live,
+            dictionary=self._dictionaries.best,
             pages=shelf is not None,
         )
         self._requests = Requests(tuning=tuning, chance=chance, ability=ability, device=device)
@@ -143,7 +152,9 @@ class Machine:
         if not self.online:
             return None
         repairs = None if self._requests.repairing else self._repairs.due()
-        times = (self.outbox.due(), self._requests.due(), repairs)
+        # A dictionary waits until nothing else is to be asked for.
+        fetch = self._dictionaries.due() if self._requests.due() is None else None
+        times = (self.outbox.due(), self._requests.due(), repairs, fetch)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -226,6 +237,7 @@ class Machine:
         """The link is down."""
         self.online = False
         self._requests.suspend()
+        self._dictionaries.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -280,6 +292,9 @@ class Machine:
             request = self._requests.next(self.holdings, self._tokens, now)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
+        fetch = self._dictionaries.next(now) if self._requests.due() is None else None
+        if fetch is not None:
+            self._publish(topics.sync_topic(self._device), fetch, effects)
 
     def _spent(self, job: Job, now: float, effects: _Effects) -> None:
         """The budget has no room for another page."""
@@ -504,6 +519,8 @@ class Machine:
         self._keep_token(answered, page, opened, effects)
         answered.job.gone |= set(page.gone)
         self._repairs.forget(page.gone)
+        if not answered.job.max_bytes:
+            self._dictionaries.want(page.dictionary)
         news = False
         for part in opened.parts:
             news = self._take(part, answered.job, effects) or news
@@ -533,7 +550,7 @@ class Machine:
         name = request.token if isinstance(request, Resync) else page.token
         known = self._tokens.get(question.scope)
         if name and not (known and known.token == name and known.account.digest == opened.account.digest):
-            token = Token(question.scope, name, opened.account)
+            token = Token(question.scope, name, opened.account, question.dictionary)
             effects.forgotten += self._tokens.put(token)
             effects.tokens.append(token)
 
@@ -551,12 +568,27 @@ class Machine:
                 effects.holdings[part.channel] = holding
         self._repairs.look(part.channel, self.holdings, now, epoch=part.epoch)
 
+    def _on_piece(self, piece: Piece, _size: int, _now: float, effects: _Effects) -> None:
+        if not self._dictionaries.expects(piece):
+            self.strays += 1
+            return
+        try:
+            dictionary = self._dictionaries.take(piece)
+        except ProtocolError as error:
+            effects.events.append(Trouble(error=error))
+            return
+        if dictionary is not None:
+            effects.dictionaries.append(dictionary)
+            effects.outworn = self._dictionaries.outworn()
+            self._requests.use_dictionary(self._dictionaries.best)
+
     def _on_fault(self, fault: Fault, size: int, now: float, effects: _Effects) -> None:
         error = error_for(fault.code, fault.text)
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            effects.events.append(Trouble(error=error))
+            if not self._dictionaries.refused(fault, now):
+                effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
         if fault.code is Code.TOKEN and self._tokens.forget(waiting.question.scope):
@@ -577,4 +609,5 @@ class Machine:
         Page: _on_page,
         Push: _on_push,
         Fault: _on_fault,
+        Piece: _on_piece,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidelog.codec.context import Entry
+from tidelog.codec.dictionaries import BUILTIN, builtin
 from tidelog.codec.page import Arrival, unpack
 from tidelog.replica.asking import Question
 from tidelog.replica.held import ShelfHeld
@@ -28,14 +29,13 @@ class Opened:
     account: Standings
 
 
-def opened_page(page: Page, question: Question, shelf: Shelf, *, dictionary: bytes = b"") -> Opened:
+def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
     """Read a page.
 
     Args:
         page: from the service.
         question: that it answers; what it stated stays pinned there, whatever arrives meanwhile.
-        shelf: the device's records.
-        dictionary: the one that the request named; empty for none.
+        shelf: the device's records and dictionaries.
 
     Raises:
         ProtocolError: the page is damaged, speaks of channels that were not asked for, or was made for a
@@ -48,6 +48,7 @@ def opened_page(page: Page, question: Question, shelf: Shelf, *, dictionary: byt
     arrivals: list[Arrival] = []
     if page.content is not None:
         held = ShelfHeld(shelf, account, question.rule)
+        dictionary = _dictionary(question.dictionary, shelf) if page.content.dictionary else b""
         arrivals = unpack(page.content, list(account), rule=question.rule, held=held, dictionary=dictionary)
     told = {
         one.channel if isinstance(one.channel, str) else before[one.channel]: one.voids for one in page.told
@@ -56,6 +57,15 @@ def opened_page(page: Page, question: Question, shelf: Shelf, *, dictionary: byt
     for arrival in arrivals:
         account.add(arrival.channel, RangeSet.of(entry.seq for entry in arrival.records))
     return Opened(parts=parts, account=account)
+
+
+def _dictionary(number: int, shelf: Shelf) -> bytes:
+    if number == BUILTIN:
+        return builtin().data
+    held = shelf.dictionary(number)
+    if held is None:
+        raise ProtocolError(f"a page after dictionary {number}, which the device lacks")
+    return held.data
 
 
 def _check_scope(page: Page, question: Question) -> None:

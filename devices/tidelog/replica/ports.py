@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
@@ -104,6 +105,7 @@ class Snapshot:
         outbox: entries ascending by ``n``.
         holdings: one a channel.
         tokens: one a scope, the last used last.
+        dictionaries: ids of the trained dictionaries, the oldest first.
     """
 
     outbox_id: bytes
@@ -111,6 +113,7 @@ class Snapshot:
     outbox: tuple[OutboxEntry, ...]
     holdings: tuple[Holding, ...]
     tokens: tuple[Token, ...] = ()
+    dictionaries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,8 @@ class Changes:
     Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
     ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
-    scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used.
+    scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
+    dictionaries in ``outworn`` go, ``dictionaries`` are put.
 
     Attributes:
         records: ``(epoch, record)`` pairs.
@@ -135,6 +139,8 @@ class Changes:
     next_n: int = 0
     forgotten: tuple[bytes, ...] = ()
     tokens: tuple[Token, ...] = ()
+    outworn: tuple[int, ...] = ()
+    dictionaries: tuple[Dictionary, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -142,6 +148,7 @@ class Changes:
             (self.records or self.dropped or self.holdings)
             or (self.queued or self.settled or self.next_n)
             or (self.forgotten or self.tokens)
+            or (self.outworn or self.dictionaries)
         )
 
 
@@ -150,6 +157,10 @@ class Shelf(Protocol):
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
+        ...
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None`` where it is not in the store."""
         ...
 
 

@@ -245,6 +245,10 @@ class Requests:
             return Spent(job)
         return self._ask(job, question, now, tries)
 
+    def use_dictionary(self, number: int) -> None:
+        """Name another dictionary in requests that state everything."""
+        self._ability = replace(self._ability, dictionary=number)
+
     def has_token(self, channels: tuple[str, ...] | None, tokens: Tokens) -> bool:
         """Whether a plain sync of these channels has a token."""
         return tokens.get(scope(Aim(channels=channels, rule=Rule()), self._ability)) is not None

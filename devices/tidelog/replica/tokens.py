@@ -26,11 +26,13 @@ class Token:
         scope: what it was asked for, see `scope_of`.
         token: its bytes.
         account: what the service keeps for it; not to be changed.
+        dictionary: id of the one that the request named to which it was given; 0 for none.
     """
 
     scope: bytes
     token: bytes
     account: Standings
+    dictionary: int = 0
 
 
 def scope_of(

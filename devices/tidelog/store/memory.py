@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
 from tidelog.replica.tokens import Token
 from tidelog.wire.limits import OUTBOX_ID_BYTES
@@ -61,6 +62,7 @@ class MemoryStore:
         self._holdings: dict[str, Holding] = {}
         self._tokens: dict[bytes, Token] = {}
         self._logs: dict[tuple[str, int], _Log] = {}
+        self._dictionaries: dict[int, Dictionary] = {}
 
     def load(self) -> Snapshot:
         """Read what a machine starts from."""
@@ -71,6 +73,7 @@ class MemoryStore:
                 outbox=tuple(self._outbox[n] for n in sorted(self._outbox)),
                 holdings=tuple(self._holdings[name] for name in sorted(self._holdings)),
                 tokens=tuple(self._tokens.values()),
+                dictionaries=tuple(self._dictionaries),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -89,6 +92,9 @@ class MemoryStore:
             for scope in (*changes.forgotten, *(token.scope for token in changes.tokens)):
                 self._tokens.pop(scope, None)
             self._tokens.update((token.scope, token) for token in changes.tokens)
+            for number in changes.outworn:
+                self._dictionaries.pop(number, None)
+            self._dictionaries.update((one.id, one) for one in changes.dictionaries)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""
@@ -101,6 +107,11 @@ class MemoryStore:
         with self._lock:
             log = self._logs.get((channel, epoch))
             return Weight(records=len(log.seqs), body_bytes=log.body_bytes) if log else Weight()
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None``."""
+        with self._lock:
+            return self._dictionaries.get(number)
 
     def close(self) -> None:
         """Do nothing: the content stays for the next machine, as a file would."""

@@ -84,15 +84,15 @@ def holding(row: tuple[str, int, bytes, bytes, int, int]) -> Holding:
     return Holding(channel=channel, epoch=epoch, have=seqs(have), wanted=seqs(wanted), head=head, floor=floor)
 
 
-def token_row(token: Token) -> tuple[bytes, bytes, bytes]:
+def token_row(token: Token) -> tuple[bytes, bytes, bytes, int]:
     """A token as a row of ``tokens``."""
-    return token.scope, token.token, standings.dump(token.account)
+    return token.scope, token.token, standings.dump(token.account), token.dictionary
 
 
-def token(row: tuple[bytes, bytes, bytes]) -> Token:
-    """The token of a row ``scope, token, account``."""
-    scope, name, account = row
-    return Token(scope, name, standings.load(account))
+def token(row: tuple[bytes, bytes, bytes, int]) -> Token:
+    """The token of a row ``scope, token, account, dictionary``."""
+    scope, name, account, dictionary = row
+    return Token(scope, name, standings.load(account), dictionary)
 
 
 def seqs_blob(ranges: RangeSet) -> bytes:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
@@ -31,11 +32,13 @@ class Type(IntEnum):
     MESSAGES = 1
     SYNC = 2
     RESYNC = 3
+    FETCH = 4
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
     PUSH = 20
     FAULT = 21
+    PIECE = 23
 
 
 class Presence(IntEnum):
@@ -181,7 +184,7 @@ class SyncRequest:
         context_bytes: of held bodies that may prime a page; 0 for none, and no history either.
         newest: of each channel the newest so many seqs only; 0 for all.
         room: bytes that the answer's payload must not exceed; 0 for no bound beside ``page_bytes``.
-        dictionaries: ids of dictionaries that the device holds.
+        dictionary: id of the one that may come before the context of pages; 0 for none.
         seconds: whether times are told in whole seconds.
     """
 
@@ -198,7 +201,7 @@ class SyncRequest:
     context_bytes: int = 0
     newest: int = 0
     room: int = 0
-    dictionaries: tuple[int, ...] = ()
+    dictionary: int = 0
     seconds: bool = False
 
 
@@ -387,4 +390,4 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | Fault
+Frame = Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | Fault | Fetch | Piece

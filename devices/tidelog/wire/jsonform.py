@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_messages, json_sync, jsontext
+from tidelog.wire import fields, json_dictionaries, json_messages, json_sync, jsontext
 from tidelog.wire.errors import Code, ProtocolError, UsageError
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 
@@ -22,6 +23,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "sync": json_sync.to_sync,
     "delta": json_sync.to_delta,
     "push": json_sync.to_push,
+    "fetch": json_dictionaries.to_fetch,
+    "piece": json_dictionaries.to_piece,
 }
 
 
@@ -32,6 +35,8 @@ def encode(frame: Frame) -> bytes:
         a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
         `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
     """
+    if isinstance(frame, Fetch | Piece):
+        return jsontext.dumps(json_dictionaries.written(frame))
     return jsontext.dumps(_written(frame))
 
 
@@ -49,7 +54,9 @@ def decode(payload: bytes) -> Frame:
     return _READERS[word](given)
 
 
-def _written(frame: Frame) -> dict[str, JsonValue]:
+def _written(
+    frame: Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | Fault,
+) -> dict[str, JsonValue]:
     match frame:
         case Messages():
             return json_messages.from_messages(frame)

@@ -110,6 +110,18 @@ CODEC_STOP: Final = 32
 PAGE_BODIES_BYTES_MAX: Final = 1_048_576
 """All bodies of a page, expanded: bounds what a codec inflates; sixteen times a packet."""
 
+TRAINED_ID_MIN: Final = 256
+"""Dictionaries below are built into the software; a trained one's id is the CRC-32 of its content."""
+
+DICTIONARY_STOP: Final = 2**32
+"""Ids of dictionaries are below this: a CRC-32."""
+
+DICTIONARY_BYTES_MAX: Final = 65_536
+"""A trained dictionary: twice deflate's window, and what primes PPMd in some 10 ms."""
+
+DICTIONARY_DEFLATED_BYTES_MAX: Final = 65_600
+"""The same as it travels: where nothing compresses, deflate adds 33 bytes to that."""
+
 JSON_DIGITS_MAX: Final = 16
 """Digits of a number in JSON: all below 2**53 fit."""
 
@@ -133,9 +145,3 @@ ROOM_BYTES_MIN: Final = 32
 
 BUDGET_BYTES_MIN: Final = 256
 """The least budget of a sync: a request, its answer and one short record."""
-
-DICTIONARY_STOP: Final = 2**32
-"""Ids of dictionaries: 1 to 255 come with the software, those above are checks of their content."""
-
-DICTIONARIES_MAX: Final = 8
-"""Dictionaries that a request names: built in, and trained ones of a few versions."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_pages, packed_sync
+from tidelog.wire import cbor, fields, packed_dictionaries, packed_messages, packed_pages, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -54,6 +55,9 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
             return _FIRST_BYTES[Type.RESYNC] + packed_pages.from_resync(frame)
         case Page():
             return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
+        case Fetch() | Piece():
+            kind, items = packed_dictionaries.written(frame)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
         case _:
             kind, items = _written(frame, compress)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
@@ -81,7 +85,10 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
         return packed_pages.to_resync(payload)
     if kind == Type.PAGE:
         return packed_pages.to_page(payload)
-    return _read(kind, cbor.loads(payload, start=1), expand)
+    items = cbor.loads(payload, start=1)
+    if kind in (Type.FETCH, Type.PIECE):
+        return packed_dictionaries.read(kind, items)
+    return _read(kind, items, expand)
 
 
 def _written(

@@ -18,7 +18,6 @@ from tidelog.wire.frames import CODEC_NONE, Delta, Part, Push, Record, Statement
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
     CODEC_STOP,
-    DICTIONARIES_MAX,
     DICTIONARY_STOP,
     EPOCH_STOP,
     PAGE_BYTES_DEFAULT,
@@ -38,7 +37,7 @@ Expand = Callable[[int, bytes, int], bytes]
 SYNC: Final = Layout(
     what="a sync request",
     required=1,
-    defaults=([], 0, 0, PAGE_BYTES_DEFAULT, 0, 0, 0, []),
+    defaults=([], 0, 0, PAGE_BYTES_DEFAULT, 0, 0, 0, 0),
     extensible=True,
 )
 STATEMENT: Final = Layout(what="a statement", required=1, defaults=(b"", None, None))
@@ -72,19 +71,18 @@ def from_sync(frame: SyncRequest) -> list[Value]:
             models.context_code(frame.context_bytes),
             frame.newest,
             frame.room,
-            list(frame.dictionaries),
+            frame.dictionary,
         ]
     )
 
 
 def to_sync(items: list[Value]) -> SyncRequest:
     """Read a request; its codecs come out ascending."""
-    rid, statements, flags_, codecs_, page_bytes_, context, newest, room, dictionaries = SYNC.filled(items)
+    rid, statements, flags_, codecs_, page_bytes_, context, newest, room, dictionary = SYNC.filled(items)
     flags = fields.uint(flags_, 1 << 8, "the flags of a request")
     if flags >= _FLAGS_STOP:
         raise ProtocolError("an unknown flag of a request", wire_code=Code.UNSUPPORTED)
     codecs = fields.uint(codecs_, 1 << CODEC_STOP, "codecs")
-    known = fields.items(dictionaries, DICTIONARIES_MAX, "dictionaries")
     return SyncRequest(
         rid=fields.uint(rid, REQUEST_ID_STOP, "a request id"),
         statements=to_statements(statements),
@@ -100,7 +98,7 @@ def to_sync(items: list[Value]) -> SyncRequest:
         context_bytes=models.context_bytes(fields.uint(context, models.CONTEXT_CODES, "context")),
         newest=fields.uint(newest, SEQ_STOP, "newest"),
         room=fields.room(room),
-        dictionaries=tuple([fields.uint(one, DICTIONARY_STOP, "a dictionary") for one in known]),
+        dictionary=fields.uint(dictionary, DICTIONARY_STOP, "a dictionary"),
     )
 
 

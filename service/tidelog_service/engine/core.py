@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, Resync, SyncRequest
 from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
+from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
@@ -31,16 +33,26 @@ class Engine:
         store: the durable state.
         bounds: the operator's bounds.
         press: compresses pages; in this thread, if not given.
+        library: the trained dictionaries; none where it is left out.
 
     Attributes:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
     """
 
-    def __init__(self, store: Store, *, bounds: Bounds | None = None, press: Press | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        bounds: Bounds | None = None,
+        press: Press | None = None,
+        library: Library | None = None,
+    ) -> None:
         """See the class."""
         self._store = store
         self._bounds = bounds or Bounds()
+        library = library or NoLibrary()
+        self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
@@ -48,6 +60,7 @@ class Engine:
         self._paging = Paging(
             store,
             press or InProcessPress(),
+            library=library,
             attendance=self._attendance,
             bounds=self._bounds,
             tally=self.tally,
@@ -135,27 +148,34 @@ class Engine:
     def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
         """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest | Resync):
+        if not isinstance(request, SyncRequest | Resync | Fetch):
             raise TypeError(f"not a request: {request!r}")
         if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
-        if isinstance(request, Resync) or request.pages:
+        if isinstance(request, Resync) or (isinstance(request, SyncRequest) and request.pages):
             return Asked(question.terminal, request)
-        self._attendance.asked(
-            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
-        )
         try:
-            return self._answer(question, request)
+            if isinstance(request, Fetch):
+                return self._lend(question, request)
+            return self._answer(question, request, now_ms)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest | Resync, text: str) -> Reply:
+    def _busy(self, question: Question, request: SyncRequest | Resync | Fetch, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
         fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
-    def _answer(self, question: Question, request: SyncRequest) -> Reply:
+    def _lend(self, question: Question, request: Fetch) -> Reply:
+        piece = self._lender.answer(request, question.encoding)
+        self.tally["lent"] += 1
+        return Reply(question.device, wire.encode(piece, question.encoding))
+
+    def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
+        self._attendance.asked(
+            question.device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+        )
         page = answer(
             request,
             logs=self._store.logs_of(question.terminal.user_id),

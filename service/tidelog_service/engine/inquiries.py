@@ -20,7 +20,7 @@ class Terms:
         page_bytes: what the payload of a page should not exceed.
         context_bytes: of held bodies that may prime a page.
         live: whether the device wants live pushes.
-        dictionaries: ids of those that it holds.
+        dictionary: id of the one that may come before the context; 0 for none.
     """
 
     everywhere: bool
@@ -29,7 +29,7 @@ class Terms:
     page_bytes: int
     context_bytes: int
     live: bool
-    dictionaries: tuple[int, ...]
+    dictionary: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def stated(request: SyncRequest) -> Inquiry:
         page_bytes=request.page_bytes,
         context_bytes=request.context_bytes,
         live=request.live,
-        dictionaries=request.dictionaries,
+        dictionary=request.dictionary,
     )
     whole = all(statement.want is None for statement in request.statements)
     return Inquiry(

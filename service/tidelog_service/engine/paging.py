@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from tidelog.codec import offered
 from tidelog.codec.context import Context
+from tidelog.codec.dictionaries import BUILTIN, builtin
 from tidelog.codec.page import pack
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
@@ -18,6 +19,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
 from tidelog_service.engine import tokens
+from tidelog_service.engine.dictionaries import Library
 from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.inquiries import Inquiry, stated
@@ -37,6 +39,12 @@ _MARGIN: Final = 1.25
 
 _COLUMN_BYTES_FIRST: Final = 3.0
 """Columns of a record, before anything is known of them."""
+
+_DICTIONARY_UNDER_BYTES: Final = (8 << 10, 64 << 10)
+"""Of context, up to which the built-in dictionary helps, and a trained one; beyond it they cost bytes."""
+
+_HOLDS_LITTLE: Final = 500
+"""Records held, up to which a device is told of a trained dictionary: it pays back slowly."""
 
 _DEVICES_MAX: Final = 65_536
 """Devices whose ratio is remembered; beyond that all start anew."""
@@ -68,7 +76,9 @@ class _Work:
     experience: Experience
     draft: Draft
     effort: Effort
+    held: int
     context: Context = field(default_factory=Context)
+    dictionary: bool = False
     job: PressJob | None = None
 
     @property
@@ -82,16 +92,25 @@ class Paging:
     Args:
         store: the durable state.
         press: compresses.
+        library: the trained dictionaries.
         attendance: told of who wants live pushes.
         bounds: the operator's.
         tally: counts.
     """
 
     def __init__(
-        self, store: Store, press: Press, *, attendance: Attendance, bounds: Bounds, tally: Tally
+        self,
+        store: Store,
+        press: Press,
+        *,
+        library: Library,
+        attendance: Attendance,
+        bounds: Bounds,
+        tally: Tally,
     ) -> None:
         """See the class."""
         self._store = store
+        self._library = library
         self._press = press
         self._attendance = attendance
         self._bounds = bounds
@@ -155,6 +174,7 @@ class Paging:
             token = tokens.made(device, inquiry.rid, now_ms) if inquiry.keep else b""
         self._attendance.asked(device, Encoding.PACKED, live=inquiry.terms.live, until_ms=now_ms)
         inquiry = self._bounded(inquiry)
+        held = sum(one.have.count for one in inquiry.account)
         experience = self._experienced(device)
         made = draft(
             inquiry,
@@ -177,6 +197,7 @@ class Paging:
             experience=experience,
             draft=made,
             effort=chosen,
+            held=held,
         )
         self._prepare(work)
         return work
@@ -211,14 +232,27 @@ class Paging:
         room = work.limit_bytes - header - _FRAME_BYTES
         each = text / records / work.experience.ratio + work.experience.column_bytes
         columns = work.experience.column_bytes * min(records, room / each)
+        context = work.context.text()
+        before = self._dictionary(work, len(context))
+        work.dictionary = bool(before)
         work.job = PressJob(
             codec=work.effort.codec,
             order=work.effort.order,
-            context=work.context.text(),
+            context=before + context,
             bodies=tuple([entry.body for entry in work.draft.entries]),
             room_bytes=max(room - int(columns), 0),
             first_always=not work.inquiry.room,
         )
+
+    def _dictionary(self, work: _Work, context_bytes: int) -> bytes:
+        """The dictionary of the request, where the context is so small that it helps; else nothing."""
+        number = work.inquiry.terms.dictionary
+        if not work.effort.codec or context_bytes > _DICTIONARY_UNDER_BYTES[number != BUILTIN]:
+            return b""
+        if number == BUILTIN:
+            return builtin().data
+        held = self._library.dictionary(number) if number else None
+        return held.data if held is not None else b""
 
     # After that
 
@@ -265,6 +299,7 @@ class Paging:
             model=Model(
                 work.effort.context_bytes, pressed.memory_bytes or Model().memory_bytes, work.effort.order
             ),
+            dictionary=work.dictionary,
         )
 
     def _learn(self, work: _Work, pressed: Pressed, columns_bytes: int) -> None:
@@ -279,8 +314,16 @@ class Paging:
             told=tuple(work.draft.told),
             gone=work.draft.gone,
             token=b"" if work.kept else work.token,
+            dictionary=self._offered(work),
             content=content,
         )
+
+    def _offered(self, work: _Work) -> int:
+        """The trained dictionary for a device that holds little, and has just said so; 0 for none."""
+        if work.kept or not work.inquiry.keep or work.inquiry.room or work.held > _HOLDS_LITTLE:
+            return 0
+        active = self._library.active()
+        return 0 if active == work.inquiry.terms.dictionary else active
 
     def _moved(self, work: _Work, pressed: Pressed | None) -> Standings:
         """The account once the page has arrived."""

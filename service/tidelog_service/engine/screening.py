@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Message, Messages, Presence, Resync, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.packets import Packet
@@ -30,7 +31,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Presence
+    frame: Messages | SyncRequest | Resync | Fetch | Presence
     encoding: Encoding
     size: int = 0
 
@@ -103,7 +104,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
     return Encoding.JSON if plain or packet.payload[:1] == b"{" else Encoding.PACKED
 
 
-def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | Resync | Presence:
+def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | Resync | Fetch | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -112,7 +113,7 @@ def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | 
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Fetch):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

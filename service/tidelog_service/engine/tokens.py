@@ -132,12 +132,12 @@ def _terms(terms: Terms) -> list[Any]:
         terms.page_bytes,
         terms.context_bytes,
         terms.live,
-        list(terms.dictionaries),
+        terms.dictionary,
     ]
 
 
 def _read_terms(fields: Iterable[Any]) -> Terms:
-    everywhere, rule, codecs, page_bytes, context, live, dictionaries = fields
+    everywhere, rule, codecs, page_bytes, context, live, dictionary = fields
     newest, oldest_first, by_channel, seconds = rule
     return Terms(
         everywhere=everywhere,
@@ -146,5 +146,5 @@ def _read_terms(fields: Iterable[Any]) -> Terms:
         page_bytes=page_bytes,
         context_bytes=context,
         live=live,
-        dictionaries=tuple(dictionaries),
+        dictionary=dictionary,
     )

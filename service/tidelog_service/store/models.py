@@ -17,6 +17,7 @@ from peewee import (
     BigAutoField,
     BigIntegerField,
     BlobField,
+    BooleanField,
     CompositeKey,
     ForeignKeyField,
     IntegerField,
@@ -187,7 +188,10 @@ class Token(Model):
 
 
 class Generation(Model):
-    """One row, raised by every change to users, devices, channels or members: what caches are checked by."""
+    """One row, raised by every change to users, devices, channels, members or dictionaries.
+
+    It is what caches are checked by.
+    """
 
     id = IntegerField(primary_key=True)
     n = BigIntegerField()
@@ -220,6 +224,23 @@ class Traffic(Model):
         without_rowid = True
 
 
+class Dictionary(Model):
+    """A trained dictionary; ``id`` is the CRC-32 of ``data``, and the active one is what devices are to have.
+
+    Some tens of KB a row, and a handful of rows.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    created = BigIntegerField()
+    data = BlobField()
+    active = BooleanField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "dictionary"
+
+
 MODELS: Final[tuple[type[Model], ...]] = (
     User,
     Device,
@@ -230,6 +251,7 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Outbox,
     Token,
     Generation,
+    Dictionary,
     Traffic,
 )
 """Every table, those that others refer to first."""

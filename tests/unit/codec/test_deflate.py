@@ -40,6 +40,20 @@ def test_a_bomb_is_not_expanded() -> None:
     assert process_time() - before < 0.2
 
 
+def test_up_to_a_size_anything_is_expanded_and_more_is_refused() -> None:
+    data = CODEC.compress(b"text\0" * 20, b"text")
+    assert CODEC.expand_up_to(data, 100, b"text") == CODEC.expand_up_to(data, 999, b"text") == b"text\0" * 20
+    before = process_time()
+    for wrong, size_max in ((data, 99), (CODEC.compress(bytes(50_000_000), b"text"), 1_000)):
+        with pytest.raises(ProtocolError) as caught:
+            CODEC.expand_up_to(wrong, size_max, b"text")
+        assert caught.value.wire_code is Code.LIMIT
+    assert process_time() - before < 0.5
+    for wrong in (data[:-1], data + b"\0"):
+        with pytest.raises(ProtocolError):
+            CODEC.expand_up_to(wrong, 100, b"text")
+
+
 @pytest.mark.parametrize("wrong", [-1, 1])
 def test_another_size_is_refused(wrong: int) -> None:
     with pytest.raises(ProtocolError):

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from simulated.bench import Bench
 from simulated.samples import EPOCH, part, push, record, runs
+from tidelog.codec.dictionaries import Dictionary, deflated, trained
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.digest import answer_digest
-from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -71,6 +73,23 @@ def receipts(
 def rejected(n: int, code: Code, *, highest: int = 0, body: bytes = b"hello") -> Receipts:
     refused = Rejection(n=n, code=code, digest=digest(n, body=body))
     return Receipts(outbox=OUTBOX, highest=highest, author="ann", rejections=(refused,))
+
+
+TEXT = trained(b"what everybody says\0")
+
+
+def piece(fetch: Fetch, *, dictionary: Dictionary = TEXT, size: int = 0) -> Piece:
+    """The answer to a fetch, of so many bytes at most."""
+    whole = deflated(dictionary)
+    data = whole[fetch.offset :][: size or len(whole)]
+    return Piece(rid=fetch.rid, dictionary=fetch.dictionary, size=len(whole), offset=fetch.offset, data=data)
+
+
+def fetch_of(bench: Bench) -> Fetch:
+    """The only packet that was sent since the last look."""
+    (frame,) = bench.frames()
+    assert isinstance(frame, Fetch)
+    return frame
 
 
 def synced(bench: Bench, *seqs: int, epoch: int = EPOCH) -> None:
@@ -643,3 +662,80 @@ def _any_parts(rng: Random, ns: list[int]) -> tuple[Part, ...]:
         records=tuple(record(n) for n in ns),
     )
     return rng.choice([(), (made,), (made, part("other", *ns))])
+
+
+def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    assert bench.machine.due() == 0
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), size=10))
+    assert bench.store.load().dictionaries == ()
+    rest = fetch_of(bench)
+    assert rest.offset == 10
+    bench.receive(piece(rest))
+    assert bench.store.dictionary(TEXT.id) == TEXT
+    assert (bench.frames(), bench.events, bench.machine.due()) == ([], [], None)
+    bench.boot()
+    bench.connect()
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.tick()
+    assert bench.frames() == []
+
+
+def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> None:
+    bench.sync()
+    request = bench.request()
+    bench.sent.clear()
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.tick()
+    assert bench.frames() == []
+    bench.receive(Delta(rid=request.rid, more=False))
+    assert fetch_of(bench).dictionary == TEXT.id
+
+
+def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(bench: Bench) -> None:
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), size=10))
+    assert fetch_of(bench).offset == 10
+    bench.do(bench.machine.disconnected())
+    bench.tick()
+    assert (bench.frames(), bench.machine.due()) == ([], None)
+    bench.connect()
+    assert fetch_of(bench).offset == 10
+
+
+def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
+    made = [trained(b"text %d" % at) for at in range(5)]
+    for one in made:
+        bench.do(bench.machine.want_dictionary(one.id))
+        bench.tick()
+        bench.receive(piece(fetch_of(bench), dictionary=one))
+    assert bench.store.load().dictionaries == tuple(one.id for one in made[1:])
+    assert bench.store.dictionary(made[0].id) is None
+
+
+def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) -> None:
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), dictionary=trained(b"something else")))
+    assert bench.store.load().dictionaries == ()
+    (trouble,) = bench.events
+    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble.error, ProtocolError)
+
+
+def test_a_fault_that_answers_a_fetch_is_no_trouble(bench: Bench) -> None:
+    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.tick()
+    bench.receive(Fault(code=Code.BUSY, rid=fetch_of(bench).rid))
+    assert (bench.events, bench.frames()) == ([], [])
+    bench.now = bench.machine.due() or 0.0
+    bench.tick()
+    bench.receive(Fault(code=Code.UNSUPPORTED, rid=fetch_of(bench).rid))
+    assert (bench.events, bench.machine.due()) == ([], None)
+
+
+def test_a_piece_that_nobody_asked_for_is_a_stray(bench: Bench) -> None:
+    bench.receive(piece(Fetch(rid=1, dictionary=TEXT.id)))
+    assert (bench.machine.strays, bench.store.load().dictionaries) == (1, ())

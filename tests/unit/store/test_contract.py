@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tidelog.codec.dictionaries import trained
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store, Weight
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import EVERYTHING, RangeSet
@@ -149,6 +150,22 @@ def test_a_holding_replaces_that_of_the_same_channel(reopen: Reopen) -> None:
     later = Holding(channel="b", epoch=2, have=RangeSet([(1, 2)]), head=1)
     store.apply(Changes(holdings=(later,)))
     assert reopen().load().holdings == (Holding(channel="a", epoch=1), later)
+
+
+def test_dictionaries_are_kept_in_the_order_in_which_they_came(reopen: Reopen) -> None:
+    one, two, three = (trained(data) for data in (b"one", b"two\0", bytes(65_536)))
+    reopen().apply(Changes(dictionaries=(two, one)))
+    reopen().apply(Changes(outworn=(two.id, 777), dictionaries=(three, one)))
+    store = reopen()
+    assert store.load().dictionaries == (one.id, three.id)
+    assert [store.dictionary(number.id) for number in (one, two, three)] == [one, None, three]
+
+
+def test_an_outworn_dictionary_goes_before_it_is_put_again(reopen: Reopen) -> None:
+    one, two = trained(b"one"), trained(b"two")
+    reopen().apply(Changes(dictionaries=(one, two)))
+    reopen().apply(Changes(outworn=(one.id,), dictionaries=(one,)))
+    assert reopen().load().dictionaries == (two.id, one.id)
 
 
 def test_a_have_set_with_more_runs_than_a_packet_may_hold_is_kept(reopen: Reopen) -> None:

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tidelog.codec.dictionaries import Dictionary, trained
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Weight
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import RangeSet
@@ -44,6 +45,7 @@ ENTRIES = st.builds(
     body=st.binary(max_size=4),
     rejected=st.sampled_from(["", "denied"]),
 )
+DICTIONARIES = st.sampled_from([trained(bytes([at])) for at in range(4)])
 CHANGES = st.builds(
     Changes,
     records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
@@ -52,6 +54,8 @@ CHANGES = st.builds(
     queued=st.lists(ENTRIES, max_size=3).map(tuple),
     settled=st.lists(NUMBERS, max_size=3).map(tuple),
     next_n=st.integers(0, 9),
+    outworn=st.lists(DICTIONARIES.map(lambda one: one.id), max_size=2).map(tuple),
+    dictionaries=st.lists(DICTIONARIES, max_size=2).map(tuple),
 )
 
 
@@ -89,6 +93,10 @@ class TwoStores(RuleBasedStateMachine):
         assert weight == self.memory.weight(channel, epoch)
         bodies = [one.body for one in self.sqlite.records(channel, epoch, start=1, stop=2**53, limit=1000)]
         assert weight == Weight(records=len(bodies), body_bytes=sum(map(len, bodies)))
+
+    @rule(dictionary=DICTIONARIES)
+    def look_up(self, dictionary: Dictionary) -> None:
+        assert self.memory.dictionary(dictionary.id) == self.sqlite.dictionary(dictionary.id)
 
     @invariant()
     def same_snapshot(self) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tidelog.wire import topics
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -25,6 +26,8 @@ from tidelog.wire.frames import (
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
     CODEC_STOP,
+    DICTIONARY_DEFLATED_BYTES_MAX,
+    DICTIONARY_STOP,
     EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
@@ -34,6 +37,7 @@ from tidelog.wire.limits import (
     REQUEST_ID_STOP,
     SEQ_STOP,
     TIME_MS_STOP,
+    TRAINED_ID_MIN,
 )
 from tidelog.wire.ranges import RangeSet
 
@@ -202,4 +206,29 @@ def pushes(draw: st.DrawFn) -> Push:
 
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
-FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS)
+DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_STOP - 1)
+FETCHES = st.builds(
+    Fetch,
+    rid=RIDS,
+    dictionary=DICTIONARY_IDS,
+    offset=st.one_of(st.just(0), st.integers(0, DICTIONARY_DEFLATED_BYTES_MAX)),
+    page_bytes=st.one_of(st.just(PAGE_BYTES_DEFAULT), st.integers(PAGE_BYTES_MIN, PAGE_BYTES_MAX)),
+)
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> Piece:
+    """Pieces of dictionaries: the whole, the middle, the end, or none."""
+    data = draw(st.binary(max_size=40))
+    offset = draw(st.sampled_from([0, 0, 5, 16_000]))
+    more = draw(st.sampled_from([0, 0, 7, 40_000])) if data else 0
+    return Piece(
+        rid=draw(RIDS),
+        dictionary=draw(DICTIONARY_IDS),
+        size=offset + len(data) + more,
+        offset=offset,
+        data=data,
+    )
+
+
+FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS, FETCHES, pieces())

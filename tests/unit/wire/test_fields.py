@@ -42,6 +42,18 @@ def test_a_truth_is_no_number(value: object) -> None:
     assert fields.boolean(True, "x") is True
 
 
+def test_only_trained_dictionaries_are_fetched() -> None:
+    assert fields.dictionary(256) == 256
+    assert refusal(lambda: fields.dictionary(255)) is Code.MALFORMED
+    assert refusal(lambda: fields.dictionary(2**32)) is Code.LIMIT
+    assert refusal(lambda: fields.dictionary("256")) is Code.MALFORMED
+
+
+def test_a_deflated_dictionary_has_its_bound() -> None:
+    assert fields.deflated_bytes(65_600, "x") == 65_600
+    assert refusal(lambda: fields.deflated_bytes(65_601, "x")) is Code.LIMIT
+
+
 def test_arrays_are_counted() -> None:
     assert fields.items([1, 2], 2, "x") == [1, 2]
     assert refusal(lambda: fields.items([1, 2], 1, "x")) is Code.LIMIT

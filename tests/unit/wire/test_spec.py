@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 import pytest
 
+from tidelog.codec.dictionaries import builtin, inflated
 from tidelog.wire import jsonform, limits, packed, runs, varint
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Messages, Receipts, Type
 from tidelog.wire.json_sync import from_ranges
 
@@ -115,7 +117,19 @@ def test_the_table_of_columns_is_that_of_the_code() -> None:
 
 def test_every_json_type_is_told() -> None:
     told = {word.strip("`") for word, *_ in table("JSON")}
-    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error"}
+    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error", "fetch", "piece"}
+
+
+def test_the_built_in_dictionary_is_the_one_that_is_told() -> None:
+    (row,) = (row for row in table("Dictionaries") if row[0] == "1 to 255")
+    assert f"{len(builtin().data):,} bytes with the SHA-256 `{sha256(builtin().data).hexdigest()}`" in row[1]
+
+
+def test_the_example_of_a_piece_is_a_whole_dictionary() -> None:
+    frames = [packed.decode(octets(annotated)) for annotated, _ in PAIRS]
+    (piece,) = (frame for frame in frames if isinstance(frame, Piece))
+    assert inflated(piece.dictionary, piece.data).data == b"low tide at noon\0"
+    assert len(piece.data) == piece.size
 
 
 def test_every_rule_of_the_grammar_is_defined() -> None:

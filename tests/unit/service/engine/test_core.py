@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.shelf import Shelf
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.wire import payload as wire
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -29,6 +31,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
+from tidelog_service.engine.dictionaries import NoLibrary
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply
 
 OUTBOX = b"\x01" * 4
@@ -107,6 +110,30 @@ def test_a_device_that_asks_too_often_is_told_to_wait(store: Shelf) -> None:
     assert (refused[1].code, refused[1].rid) == (Code.BUSY, 6)
     assert engine.tally["refused_busy"] == 1
     assert isinstance(read(engine.handle([request(7)], 10_000))[0][1], Delta)
+
+
+def test_a_device_that_fetches_a_dictionary_gets_a_piece_in_its_encoding(engine: Engine) -> None:
+    for encoding in Encoding:
+        asked = wire.encode(Fetch(rid=5, dictionary=300), encoding)
+        (reply,) = engine.handle([Packet("tl1/ann-phone/sync", asked)], 9_000)
+        assert reply.device == "ann-phone"
+        assert wire.decode(reply.payload) == (Piece(rid=5, dictionary=300), encoding)
+    assert engine.tally == {"lent": 2}
+
+
+def test_fetches_have_the_rate_of_requests_and_a_store_that_fails_is_busy(store: Shelf) -> None:
+    class Failing(NoLibrary):
+        def dictionary(self, number: int) -> Dictionary | None:
+            raise Unavailable(f"no {number}")
+
+    engine = Engine(store, bounds=Bounds(requests_per_second=1, requests_burst=1), library=Failing())
+    asked = Packet("tl1/ann-phone/sync", wire.encode(Fetch(rid=5, dictionary=300), Encoding.PACKED))
+    faults = [frame for _, frame in read(engine.handle([asked, asked], 9_000))]
+    assert [(frame.code, frame.rid) for frame in faults if isinstance(frame, Fault)] == [(Code.BUSY, 5)] * 2
+    assert [frame.text for frame in faults if isinstance(frame, Fault)] == [
+        "the store does not answer",
+        "too many requests",
+    ]
 
 
 def test_the_operators_page_bounds_an_answer(store: Shelf) -> None:

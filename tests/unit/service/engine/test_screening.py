@@ -7,6 +7,7 @@ import pytest
 from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
 from tidelog.wire.limits import VERSION
 from tidelog.wire.payload import Encoding
@@ -40,8 +41,9 @@ def refusal(topic: str, payload: bytes, store: Shelf) -> Refusal:
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_messages_and_requests_are_answered_as_they_were_asked(store: Shelf, encoding: Encoding) -> None:
-    asked = question("tl1/ann-phone/sync", wire.encode(REQUEST, encoding), store)
-    assert (asked.frame, asked.encoding) == (REQUEST, encoding)
+    for request in (REQUEST, Fetch(rid=5, dictionary=300)):
+        asked = question("tl1/ann-phone/sync", wire.encode(request, encoding), store)
+        assert (asked.frame, asked.encoding) == (request, encoding)
     asked = question("tl1/ann-phone/msg", wire.encode(MESSAGE, encoding), store)
     assert (asked.frame, asked.encoding) == (MESSAGE, encoding)
     assert (asked.terminal.user, asked.terminal.device) == ("ann", "ann-phone")
@@ -125,6 +127,7 @@ def test_a_topic_that_names_no_device_is_counted_and_no_more(store: Shelf, topic
         (b'{"type": "sync", "have": {"room": [[1, 2], [3', Code.MALFORMED),
         (packed(Receipts(outbox=b"", highest=0)), Code.UNSUPPORTED),
         (packed(MESSAGE), Code.UNSUPPORTED),
+        (packed(Piece(rid=5, dictionary=300)), Code.UNSUPPORTED),
     ],
 )
 def test_a_payload_that_cannot_be_served_gets_a_coded_answer(

@@ -81,6 +81,21 @@ def test_the_table_of_traffic_needs_no_script_between(path: Path, tmp_path: Path
         assert {"traffic", "t"} <= set(older.get_tables())
 
 
+def test_scripts_that_come_between_are_applied_later(path: Path, tmp_path: Path) -> None:
+    """Two that were written side by side reach a database in either order."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("0001_initial", "0003_dictionaries"):
+        (scripts / f"{name}.py").write_text((schema.SCRIPTS / f"{name}.py").read_text())
+    with _connected(str(path)) as fresh:
+        assert schema.migrate(fresh, scripts) == ["0001_initial", "0003_dictionaries"]
+        (scripts / "0002_between.py").write_text(
+            "def up(migrator, db):\n    db.execute_sql('CREATE TABLE between_ (a)')\n"
+        )
+        assert schema.migrate(fresh, scripts) == ["0002_between"]
+        assert {"dictionary", "between_"} <= set(fresh.get_tables())
+
+
 def test_a_newer_database_is_refused_untouched(path: Path) -> None:
     """Its tables may mean something else to this version."""
     with open_database(path) as made:

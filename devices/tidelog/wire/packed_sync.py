@@ -69,16 +69,16 @@ def from_sync(frame: SyncRequest) -> list[Value]:
             sum(1 << codec for codec in set(frame.codecs)),
             frame.page_bytes,
             models.context_code(frame.context_bytes),
+            frame.dictionary,
             frame.newest,
             frame.room,
-            frame.dictionary,
         ]
     )
 
 
 def to_sync(items: list[Value]) -> SyncRequest:
     """Read a request; its codecs come out ascending."""
-    rid, statements, flags_, codecs_, page_bytes_, context, newest, room, dictionary = SYNC.filled(items)
+    rid, statements, flags_, codecs_, page_bytes_, context, dictionary, newest, room = SYNC.filled(items)
     flags = fields.uint(flags_, 1 << 8, "the flags of a request")
     if flags >= _FLAGS_STOP:
         raise ProtocolError("an unknown flag of a request", wire_code=Code.UNSUPPORTED)

@@ -60,7 +60,12 @@ def stated(request: SyncRequest) -> Inquiry:
     """The inquiry of a request that states everything."""
     terms = Terms(
         everywhere=request.everywhere,
-        rule=Rule(newest=request.newest, oldest_first=request.oldest_first, by_channel=request.by_channel),
+        rule=Rule(
+            newest=request.newest,
+            oldest_first=request.oldest_first,
+            by_channel=request.by_channel,
+            seconds=request.seconds,
+        ),
         codecs=request.codecs,
         page_bytes=request.page_bytes,
         context_bytes=request.context_bytes,

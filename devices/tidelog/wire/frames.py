@@ -33,6 +33,7 @@ class Type(IntEnum):
     DELTA = 18
     PUSH = 20
     FAULT = 21
+    PRIMED = 22
 
 
 class Presence(IntEnum):
@@ -172,6 +173,8 @@ class SyncRequest:
         oldest_first: the order in which pages come, by seq within a channel.
         live: whether the device wants live pushes from now on; a JSON request gets them in JSON, for a
             lease.
+        plain: whether these are to be `Push` only: the device lacks, or cannot use, what primes others. Not
+            told in JSON, where no push is primed.
     """
 
     rid: int
@@ -181,6 +184,7 @@ class SyncRequest:
     codecs: tuple[int, ...] = ()
     oldest_first: bool = False
     live: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +264,34 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrimedPush:
+    """A `Push` whose records are told after others of the channel that the device holds already.
+
+    It is opaque until these are at hand: `tidelog.codec.priming` writes and expands it. The epoch is not
+    told; it is in the check.
+
+    Attributes:
+        channel: the channel's name.
+        seqs: of its records, at least one.
+        context: the seqs of the records that prime it, 1 to ``CONTEXT_RECORDS_MAX``, all below ``seqs``.
+        check: ``CHECK_BYTES`` bytes, see `tidelog.codec.check`.
+        columns: the metadata, range-coded.
+        bodies: the bodies, in raw deflate.
+        authors: those that none of the context has, in the order of first use.
+        types: the content types likewise.
+    """
+
+    channel: str
+    seqs: RangeSet
+    context: RangeSet
+    check: bytes
+    columns: bytes
+    bodies: bytes
+    authors: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """A request or packet that could not be served.
 
@@ -276,4 +308,4 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Receipts | Delta | Push | Fault
+Frame = Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault

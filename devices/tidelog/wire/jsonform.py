@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_messages, json_sync, jsontext
+from tidelog.wire import fields, json_messages, json_primed, json_sync, jsontext
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, PrimedPush, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
@@ -22,6 +22,7 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "sync": json_sync.to_sync,
     "delta": json_sync.to_delta,
     "push": json_sync.to_push,
+    "primed": json_primed.to_primed,
 }
 
 
@@ -49,7 +50,7 @@ def decode(payload: bytes) -> Frame:
     return _READERS[word](given)
 
 
-def _written(frame: Frame) -> dict[str, JsonValue]:
+def _written(frame: Frame) -> dict[str, JsonValue]:  # noqa: PLR0911 - one a type
     match frame:
         case Messages():
             return json_messages.from_messages(frame)
@@ -61,5 +62,7 @@ def _written(frame: Frame) -> dict[str, JsonValue]:
             return json_sync.from_delta(frame)
         case Push():
             return json_sync.from_push(frame)
+        case PrimedPush():
+            return json_primed.from_primed(frame)
         case Fault():
             return json_messages.from_fault(frame)

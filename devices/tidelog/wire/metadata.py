@@ -156,13 +156,18 @@ class Columns:
         )
 
 
-def encode(lines: Sequence[Line]) -> Written:
+def encode(lines: Sequence[Line], *, plain: bool | None = None) -> Written:
     """Write the page's records.
+
+    Args:
+        lines: one a channel of the page, with what is to be told.
+        plain: ``False`` tells everything even where times and authors are all; a frame then need not say
+            which. Left out, it is as the records are.
 
     Raises:
         ProtocolError: a value is outside its bounds.
     """
-    plain = is_plain(lines)
+    plain = is_plain(lines) if plain is None else plain
     columns = Columns(lines, plain=plain)
     way = Writer()
     columns.walk(way)

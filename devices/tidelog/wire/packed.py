@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire import cbor, fields, packed_messages, packed_primed, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    PrimedPush,
+    Push,
+    Receipts,
+    SyncRequest,
+    Type,
+)
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
@@ -63,7 +73,7 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     return _read(kind, cbor.loads(payload, start=1), expand)
 
 
-def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:  # noqa: PLR0911 - one a type
     match frame:
         case Messages():
             return Type.MESSAGES, packed_messages.from_messages(frame)
@@ -75,11 +85,13 @@ def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]
             return Type.DELTA, packed_sync.from_delta(frame, compress)
         case Push():
             return Type.PUSH, packed_sync.from_push(frame, compress)
+        case PrimedPush():
+            return Type.PRIMED, packed_primed.from_primed(frame)
         case Fault():
             return Type.FAULT, FAULT.trimmed(_from_fault(frame))
 
 
-def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
+def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:  # noqa: PLR0911 - one a type
     match kind:
         case Type.MESSAGES:
             return packed_messages.to_messages(items)
@@ -91,6 +103,8 @@ def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
             return packed_sync.to_delta(items, expand)
         case Type.PUSH:
             return packed_sync.to_push(items, expand)
+        case Type.PRIMED:
+            return packed_primed.to_primed(items)
         case Type.FAULT:
             return _to_fault(items)
     raise ProtocolError(f"unknown type {kind}", wire_code=Code.UNSUPPORTED)

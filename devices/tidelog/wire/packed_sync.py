@@ -42,8 +42,8 @@ PART: Final = Layout(what="a part", required=1, defaults=(b"", None, 0, 1, b""))
 PUSH: Final = Layout(what="a push", required=5, defaults=(0, b""), extensible=True)
 COLUMNS: Final = Layout(what="the columns", required=0, defaults=columns.DEFAULTS)
 
-_STATED_ONLY, _OLDEST_FIRST, _LIVE = 1, 2, 4
-_FLAGS_STOP: Final = _LIVE << 1
+_STATED_ONLY, _OLDEST_FIRST, _LIVE, _PLAIN = 1, 2, 4, 8
+_FLAGS_STOP: Final = _PLAIN << 1
 
 
 def from_sync(frame: SyncRequest) -> list[Value]:
@@ -52,6 +52,7 @@ def from_sync(frame: SyncRequest) -> list[Value]:
         (0 if frame.everywhere else _STATED_ONLY)
         | (_OLDEST_FIRST if frame.oldest_first else 0)
         | (_LIVE if frame.live else 0)
+        | (_PLAIN if frame.plain else 0)
     )
     epochs = series.epochs([statement.epoch for statement in frame.statements])
     return SYNC.trimmed(
@@ -89,6 +90,7 @@ def to_sync(items: list[Value]) -> SyncRequest:
         codecs=tuple([codec for codec in range(CODEC_STOP) if codecs >> codec & 1]),
         oldest_first=bool(flags & _OLDEST_FIRST),
         live=bool(flags & _LIVE),
+        plain=bool(flags & _PLAIN),
     )
 
 

@@ -156,6 +156,7 @@ class Device:
             chance=self._random,
             tuning=self._tuning,
             codecs=self._codecs,
+            shelf=self._store,
         )
 
     # The link

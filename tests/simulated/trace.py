@@ -16,6 +16,7 @@ from tidelog.wire.frames import (
     Frame,
     Messages,
     Part,
+    PrimedPush,
     Push,
     Receipts,
     Record,
@@ -46,6 +47,7 @@ _WORDS = {
     Receipts: "receipts",
     Delta: "delta",
     Push: "push",
+    PrimedPush: "push",
     Fault: "fault",
 }
 
@@ -64,13 +66,14 @@ def of_packet(delivery: Delivery) -> list[str]:
     return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
 
 
-def _inside(frame: Frame) -> Iterable[str]:
+def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
     match frame:
         case Messages():
             return _messages(frame)
         case SyncRequest():
             scope = "all channels" if frame.everywhere else "these channels"
-            return [f"request {frame.rid}, {scope}", *map(_statement, frame.statements)]
+            plain = ", plain pushes" if frame.plain else ""
+            return [f"request {frame.rid}, {scope}{plain}", *map(_statement, frame.statements)]
         case Receipts():
             return [*_receipts(frame), f"highest {frame.highest}"]
         case Delta():
@@ -80,6 +83,8 @@ def _inside(frame: Frame) -> Iterable[str]:
             return [f"answer {frame.rid}, {more}", *parts, *gone]
         case Push():
             return list(_part(frame.part))
+        case PrimedPush():
+            return [f"{frame.channel} {shown(frame.seqs)} after {shown(frame.context)}"]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
 

@@ -18,7 +18,7 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Push
+from tidelog.wire.frames import Delta, PrimedPush, Push
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
@@ -130,10 +130,19 @@ class World:
     def saw_packet(self, device: str, payload: bytes) -> None:
         """Nobody may ever get a record, or a word, of a channel that is not theirs."""
         frame, _ = wire.decode(payload)
-        parts = frame.parts if isinstance(frame, Delta) else (frame.part,) if isinstance(frame, Push) else ()
-        for part in parts:
-            assert part.channel in readable(self.users[device]), f"{device} was told of {part.channel}"
-        if parts:
+        match frame:
+            case Delta():
+                told = [part.channel for part in frame.parts]
+            case Push():
+                told = [frame.part.channel]
+            case PrimedPush():
+                told = [frame.channel]
+                self.tally["primed"] += 1
+            case _:
+                told = []
+        for channel in told:
+            assert channel in readable(self.users[device]), f"{device} was told of {channel}"
+        if told:
             self.ledger.bytes_pages += len(payload)
 
     def saw_changes(self, device: str, changes: Changes) -> None:

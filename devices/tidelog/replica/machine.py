@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
+from tidelog.replica.priming import Priming
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests
 from tidelog.replica.steps import (
@@ -32,7 +33,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, error_for
-from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
+from tidelog.wire.frames import Delta, Fault, Frame, Part, PrimedPush, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.payload import Encoding
@@ -84,6 +85,7 @@ class Machine:
         chance: for request ids and jitter.
         tuning: times and sizes.
         codecs: ids of codecs that answers may use.
+        shelf: the records in the store, to read; without it pushes are asked for as they are.
 
     Attributes:
         online: whether there is a connection.
@@ -98,6 +100,7 @@ class Machine:
         chance: Chance,
         tuning: Tuning | None = None,
         codecs: Sequence[int] = (),
+        shelf: Shelf | None = None,
     ) -> None:
         """See the class."""
         tuning = tuning or Tuning()
@@ -111,6 +114,7 @@ class Machine:
         self._tuning = tuning
         self._requests = Requests(tuning=tuning, chance=chance, codecs=codecs)
         self._repairs = Repairs(tuning=tuning, chance=chance)
+        self._priming = Priming(shelf)
 
     def due(self) -> float | None:
         """When `tick` is to be called, monotonic seconds; ``None`` for not before the next input."""
@@ -221,6 +225,8 @@ class Machine:
             self.strays += 1
             return Step()
         handler(self, frame, size, now, effects)
+        for part in self._priming.again(self.holdings, effects.records):
+            self._pushed(part, now, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -249,7 +255,8 @@ class Machine:
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
         request = self._requests.next(self.holdings, now)
-        if request is not None:
+        if request is not None and self._requests.open is not None:
+            request = replace(request, plain=self._priming.plain(self._requests.open.job, self.holdings))
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
 
     def _publish(
@@ -317,7 +324,7 @@ class Machine:
                 seq=receipt.seq,
                 author=author,
                 time=receipt.time,
-                sent=entry.sent,
+                sent=entry.sent or receipt.time,
                 kind=entry.kind,
                 body=entry.body,
                 content_type=entry.content_type,
@@ -435,7 +442,23 @@ class Machine:
         effects.events.append(ended)
 
     def _on_push(self, push: Push, _size: int, now: float, effects: _Effects) -> None:
-        part = push.part
+        self._pushed(push.part, now, effects)
+
+    def _on_primed(self, frame: PrimedPush, _size: int, now: float, effects: _Effects) -> None:
+        holding = self.holdings.get(frame.channel)
+        if holding is not None and not frame.seqs - holding.have:
+            return
+        part = self._priming.read(frame, holding)
+        if part is not None:
+            self._pushed(part, now, effects)
+            return
+        # Nothing of it is known for sure, not even its epoch: it only is a reason to ask.
+        heard = self.holdings.hear(frame.channel, frame.seqs)
+        if heard is not None:
+            effects.holdings[frame.channel] = heard
+        self._repairs.unread(frame.channel, frame.seqs, now)
+
+    def _pushed(self, part: Part, now: float, effects: _Effects) -> None:
         if self.holdings.speaks_of(part.channel, part.epoch):
             before = self.holdings.get(part.channel)
             holding, fresh = self.holdings.accept(part)
@@ -462,5 +485,6 @@ class Machine:
         Receipts: _on_receipts,
         Delta: _on_delta,
         Push: _on_push,
+        PrimedPush: _on_primed,
         Fault: _on_fault,
     }

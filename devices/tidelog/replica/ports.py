@@ -161,6 +161,14 @@ class Store(Protocol):
         ...
 
 
+class Shelf(Protocol):
+    """The records that a device holds, for a machine to read: a part of `Store`."""
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
+        ...
+
+
 class Listener(Protocol):
     """What a transport tells; called on the transport's thread, and only enqueues."""
 

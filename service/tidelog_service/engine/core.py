@@ -37,7 +37,7 @@ class Engine:
         self._store = store
         self._bounds = bounds or Bounds()
         self._attendance = Attendance()
-        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
+        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
         self.tally = Tally()
 
@@ -127,7 +127,11 @@ class Engine:
     def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
         device = question.terminal.device
         self._attendance.asked(
-            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+            device,
+            question.encoding,
+            live=request.live,
+            until_ms=now_ms + self._bounds.lease_ms,
+            plain=request.plain,
         )
         page = answer(
             request,

@@ -33,7 +33,7 @@ def attendance() -> Attendance:
 
 @pytest.fixture
 def pushes() -> Pushes:
-    return Pushes(coalesce_ms=30)
+    return Pushes(coalesce_ms=30, primed_max=8)
 
 
 def stored(log: Log, seq: int, *, body: bytes = b"hello", device: str = "ann-phone") -> Stored:

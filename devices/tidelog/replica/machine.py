@@ -37,7 +37,7 @@ from tidelog.wire.frames import Delta, Fault, Frame, Part, PrimedPush, Push, Rec
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.payload import Encoding
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
 
 _LATER = (Code.BUSY, Code.WINDOW)
 
@@ -446,8 +446,6 @@ class Machine:
 
     def _on_primed(self, frame: PrimedPush, _size: int, now: float, effects: _Effects) -> None:
         holding = self.holdings.get(frame.channel)
-        if holding is not None and not frame.seqs - holding.have:
-            return
         part = self._priming.read(frame, holding)
         if part is not None:
             self._pushed(part, now, effects)
@@ -456,7 +454,9 @@ class Machine:
         heard = self.holdings.hear(frame.channel, frame.seqs)
         if heard is not None:
             effects.holdings[frame.channel] = heard
-        self._repairs.unread(frame.channel, frame.seqs, now)
+        have = holding.have if holding is not None else EMPTY
+        doubtful = not (frame.context - have and frame.seqs - have)
+        self._repairs.unread(frame.channel, frame.seqs, now, doubtful=doubtful)
 
     def _pushed(self, part: Part, now: float, effects: _Effects) -> None:
         if self.holdings.speaks_of(part.channel, part.epoch):

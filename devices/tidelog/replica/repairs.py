@@ -25,7 +25,7 @@ class _Gap:
         due: when to ask, seconds.
         tries: how often that was done without progress.
         lacking: what was missing at the last try.
-        epoch_changed: whether word of another epoch came.
+        doubtful: whether word came of another epoch, or what fits none that is known.
         unread: seqs of pushes that could not be read.
         asked: whether it was asked for since the last of these came: an answer then ends the matter.
     """
@@ -33,13 +33,13 @@ class _Gap:
     due: float
     tries: int = 0
     lacking: RangeSet | None = None
-    epoch_changed: bool = False
+    doubtful: bool = False
     unread: RangeSet = EMPTY
     asked: bool = False
 
     def open(self, holding: Holding) -> bool:
         """Whether there still is something to ask for."""
-        return bool(self.epoch_changed or holding.gaps or self.unread - holding.have)
+        return bool(self.doubtful or holding.gaps or self.unread - holding.have)
 
 
 class Repairs:
@@ -75,11 +75,19 @@ class Repairs:
             self._gaps.pop(channel, None)
             return
         gap = self._gap(channel, now)
-        gap.epoch_changed = gap.epoch_changed or changed
+        gap.doubtful = gap.doubtful or changed
 
-    def unread(self, channel: str, seqs: RangeSet, now: float) -> None:
-        """A push came that could not be read: begin to wait, for it or what it lacks may yet come."""
+    def unread(self, channel: str, seqs: RangeSet, now: float, *, doubtful: bool) -> None:
+        """A push came that could not be read: begin to wait, for what it lacks may yet come.
+
+        Args:
+            channel: its channel.
+            seqs: of its records; once they are had there is nothing to ask for.
+            now: monotonic seconds.
+            doubtful: whether it may be of another epoch, where these seqs are other records.
+        """
         gap = self._gap(channel, now)
+        gap.doubtful = gap.doubtful or doubtful
         gap.unread = RangeSet.of_sorted((gap.unread | seqs).runs[-RUNS_STATED_MAX:])
         gap.asked = False
 

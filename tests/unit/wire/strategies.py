@@ -14,6 +14,7 @@ from tidelog.wire.frames import (
     Message,
     Messages,
     Part,
+    PrimedPush,
     Push,
     Receipt,
     Receipts,
@@ -24,7 +25,9 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
+    CHECK_BYTES,
     CODEC_STOP,
+    CONTEXT_RECORDS_MAX,
     EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
@@ -200,6 +203,30 @@ def pushes(draw: st.DrawFn) -> Push:
     return Push(part=replace(part, head=part.records[-1].seq, floor=1))
 
 
+@st.composite
+def primed_pushes(draw: st.DrawFn) -> PrimedPush:
+    """Pushes with anything inside."""
+    first, *more = sorted(
+        draw(
+            st.sets(st.one_of(st.integers(3, 200), SEQS.filter(lambda seq: seq > 2)), min_size=1, max_size=4)
+        )
+    )
+    count = draw(st.integers(1, min(first - 1, CONTEXT_RECORDS_MAX)))
+    right_before = RangeSet([(first - count, first)])
+    scattered = st.sets(st.integers(max(1, first - 200), first - 1), min_size=1, max_size=4).map(RangeSet.of)
+    names = 1 + len(more)
+    return PrimedPush(
+        channel=draw(CHANNELS),
+        seqs=RangeSet.of([first, *more]),
+        context=draw(st.one_of(st.just(right_before), scattered)),
+        check=draw(st.binary(min_size=CHECK_BYTES, max_size=CHECK_BYTES)),
+        columns=draw(st.binary(max_size=20)),
+        bodies=draw(st.binary(max_size=40)),
+        authors=tuple(draw(st.lists(USERS, max_size=names, unique=True))),
+        types=tuple(draw(st.lists(CONTENT_TYPES, max_size=names, unique=True))),
+    )
+
+
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
-FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS)
+FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), primed_pushes(), FAULTS)

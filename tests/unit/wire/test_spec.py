@@ -115,7 +115,7 @@ def test_the_table_of_columns_is_that_of_the_code() -> None:
 
 def test_every_json_type_is_told() -> None:
     told = {word.strip("`") for word, *_ in table("JSON")}
-    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error"}
+    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "primed", "error"}
 
 
 def test_every_rule_of_the_grammar_is_defined() -> None:

@@ -59,3 +59,28 @@ def test_a_quiet_status_leaves_a_lease_alone_and_an_offline_one_ends_it(attendan
     assert attendance.form("script", 0) is Form.JSON
     attendance.saw("script", Presence.OFFLINE)
     assert attendance.form("script", 0) is None
+
+
+def test_a_request_says_whether_pushes_are_to_be_plain(attendance: Attendance) -> None:
+    attendance.saw("phone", Presence.LIVE)
+    assert attendance.form("phone", 0) is Form.PRIMED
+    attendance.asked("phone", Encoding.PACKED, live=True, until_ms=0, plain=True)
+    assert attendance.form("phone", 0) is Form.PLAIN
+    attendance.saw("phone", Presence.LIVE)
+    attendance.asked("phone", Encoding.PACKED, live=True, until_ms=0)
+    attendance.asked("phone", Encoding.PACKED, live=False, until_ms=0, plain=False)
+    assert attendance.form("phone", 0) is Form.PLAIN, "neither a status nor other requests say otherwise"
+    attendance.asked("phone", Encoding.PACKED, live=True, until_ms=0, plain=False)
+    assert attendance.form("phone", 0) is Form.PRIMED
+
+
+def test_a_device_that_comes_back_is_asked_anew(attendance: Attendance) -> None:
+    attendance.asked("phone", Encoding.PACKED, live=True, until_ms=0, plain=True)
+    attendance.saw("phone", Presence.OFFLINE)
+    attendance.saw("phone", Presence.LIVE)
+    assert attendance.form("phone", 0) is Form.PRIMED
+
+
+@pytest.mark.parametrize("form", Form)
+def test_all_but_json_is_packed(form: Form) -> None:
+    assert (form.encoding is Encoding.JSON) is (form is Form.JSON)

@@ -173,8 +173,8 @@ class SyncRequest:
         oldest_first: the order in which pages come, by seq within a channel.
         live: whether the device wants live pushes from now on; a JSON request gets them in JSON, for a
             lease.
-        plain: whether these are to be `Push` only: the device lacks, or cannot use, what primes others. Not
-            told in JSON, where no push is primed.
+        plain: whether these are to be `Push` only: the device lacks, or cannot use, what primes others. In
+            JSON no push is primed anyway.
     """
 
     rid: int

@@ -149,6 +149,7 @@ SYNC_REQUESTS = st.builds(
     codecs=st.sets(st.integers(0, CODEC_STOP - 1), max_size=4).map(sorted).map(tuple),
     oldest_first=st.booleans(),
     live=st.booleans(),
+    plain=st.booleans(),
 )
 
 

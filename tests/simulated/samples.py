@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tidelog.codec.priming import prime
 from tidelog.replica.ports import OutboxEntry
-from tidelog.wire.frames import Part, PrimedPush, Push, Record
+from tidelog.wire.frames import Part, Push, Record
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 EPOCH = 7

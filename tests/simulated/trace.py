@@ -16,7 +16,6 @@ from tidelog.wire.frames import (
     Frame,
     Messages,
     Part,
-    PrimedPush,
     Push,
     Receipts,
     Record,
@@ -25,6 +24,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 
 _BODY_SHOWN = 16

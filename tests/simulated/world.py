@@ -18,7 +18,8 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, PrimedPush, Push
+from tidelog.wire.frames import Delta, Push
+from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel

@@ -13,7 +13,7 @@ from tidelog.codec import bodies, check
 from tidelog.codec.deflate import Deflate
 from tidelog.wire import fields, metadata
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import PrimedPush, Record
+from tidelog.wire.frames import Record
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
     CONTEXT_BODY_BYTES_MAX,
@@ -21,6 +21,7 @@ from tidelog.wire.limits import (
     PRIMED_TEXT_BYTES_MAX,
 )
 from tidelog.wire.metadata import Item, Line, Meta, Written
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 
 _DEFLATE: Final = Deflate()

@@ -33,10 +33,11 @@ from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, error_for
-from tidelog.wire.frames import Delta, Fault, Frame, Part, PrimedPush, Push, Receipts, Rejection
+from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 _LATER = (Code.BUSY, Code.WINDOW)

@@ -16,7 +16,8 @@ from tidelog.replica.holdings import Holdings
 from tidelog.replica.ports import Holding, Record, Shelf
 from tidelog.replica.requests import Job
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Part, PrimedPush
+from tidelog.wire.frames import Part
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 WAITING_MAX: Final = 8

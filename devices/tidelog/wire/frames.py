@@ -12,6 +12,7 @@ from typing import Final
 
 from tidelog.wire.errors import Code
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 KIND_MESSAGE: Final = 0
@@ -261,34 +262,6 @@ class Push:
 
     part: Part
     codec: int = CODEC_NONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrimedPush:
-    """A `Push` whose records are told after others of the channel that the device holds already.
-
-    It is opaque until these are at hand: `tidelog.codec.priming` writes and expands it. The epoch is not
-    told; it is in the check.
-
-    Attributes:
-        channel: the channel's name.
-        seqs: of its records, at least one.
-        context: the seqs of the records that prime it, 1 to ``CONTEXT_RECORDS_MAX``, all below ``seqs``.
-        check: ``CHECK_BYTES`` bytes, see `tidelog.codec.check`.
-        columns: the metadata, range-coded.
-        bodies: the bodies, in raw deflate.
-        authors: those that none of the context has, in the order of first use.
-        types: the content types likewise.
-    """
-
-    channel: str
-    seqs: RangeSet
-    context: RangeSet
-    check: bytes
-    columns: bytes
-    bodies: bytes
-    authors: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

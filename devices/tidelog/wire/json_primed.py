@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tidelog.wire import fields
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import PrimedPush
 from tidelog.wire.json_sync import from_ranges, to_ranges
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import PAGE_RECORDS_MAX
-from tidelog.wire.packed_primed import checked
+from tidelog.wire.primed import PrimedPush, checked
 
 
 def from_primed(frame: PrimedPush) -> dict[str, JsonValue]:

@@ -11,8 +11,9 @@ from typing import Final
 
 from tidelog.wire import fields, json_messages, json_primed, json_sync, jsontext
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, PrimedPush, Push, Receipts, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.primed import PrimedPush
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "message": json_messages.to_message,

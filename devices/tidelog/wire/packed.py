@@ -11,20 +11,11 @@ from typing import Final
 from tidelog.wire import cbor, fields, packed_messages, packed_primed, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import (
-    Delta,
-    Fault,
-    Frame,
-    Messages,
-    PrimedPush,
-    Push,
-    Receipts,
-    SyncRequest,
-    Type,
-)
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.primed import PrimedPush
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from tidelog.wire import fields, runs
 from tidelog.wire.cbor import Value
-from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import PrimedPush
+from tidelog.wire.errors import ProtocolError
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import CHECK_BYTES, CONTEXT_RECORDS_MAX, PAGE_RECORDS_MAX, SEQ_STOP
+from tidelog.wire.primed import PrimedPush, checked
 from tidelog.wire.ranges import RangeSet
 
 PRIMED: Final = Layout(
@@ -57,30 +57,6 @@ def to_primed(items: list[Value]) -> PrimedPush:
             types=tuple(_to_names(types, fields.content_type, "content types")),
         )
     )
-
-
-def checked(frame: PrimedPush) -> PrimedPush:
-    """See that the numbers which a peer told are within bounds and fit each other.
-
-    Raises:
-        ProtocolError: there are too many records or too many that prime them (code LIMIT), or none of either;
-            the context does not lie below the records; the check is cut short; there are more names than
-            records.
-    """
-    count = frame.seqs.count
-    if count > PAGE_RECORDS_MAX:
-        raise ProtocolError(f"more than {PAGE_RECORDS_MAX} records", wire_code=Code.LIMIT)
-    if frame.context.count > CONTEXT_RECORDS_MAX:
-        raise ProtocolError(f"a context of more than {CONTEXT_RECORDS_MAX} records", wire_code=Code.LIMIT)
-    if not frame.seqs or not frame.context:
-        raise ProtocolError("a primed push without a record or without a context")
-    if frame.context.stop > frame.seqs.runs[0][0]:
-        raise ProtocolError("the context of a push does not lie below its records")
-    if len(frame.check) != CHECK_BYTES:
-        raise ProtocolError("the check of a push is cut short")
-    if max(len(frame.authors), len(frame.types)) > count:
-        raise ProtocolError("a push has more names than records")
-    return frame
 
 
 def _to_seqs(value: Value) -> RangeSet:

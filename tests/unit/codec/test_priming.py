@@ -19,9 +19,10 @@ from tidelog.codec import bodies
 from tidelog.codec.priming import expand, prime
 from tidelog.wire import json_sync, packed
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Part, PrimedPush, Push, Record
+from tidelog.wire.frames import Part, Push, Record
 from tidelog.wire.jsontext import Object
 from tidelog.wire.limits import BODY_BYTES_MAX, CONTEXT_BODY_BYTES_MAX, CONTEXT_RECORDS_MAX
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from unit.wire.strategies import records
 

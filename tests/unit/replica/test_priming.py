@@ -14,8 +14,9 @@ from tidelog.replica.ports import Record
 from tidelog.replica.priming import WAITING_MAX
 from tidelog.replica.steps import Arrived, Event
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, PrimedPush, SyncRequest
+from tidelog.wire.frames import Delta, SyncRequest
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
 

@@ -14,7 +14,6 @@ from tidelog.wire.frames import (
     Message,
     Messages,
     Part,
-    PrimedPush,
     Push,
     Receipt,
     Receipts,
@@ -38,6 +37,7 @@ from tidelog.wire.limits import (
     SEQ_STOP,
     TIME_MS_STOP,
 )
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 
 LEVELS = st.text(

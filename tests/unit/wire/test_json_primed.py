@@ -9,7 +9,7 @@ from hypothesis import given
 
 from tidelog.wire import jsonform
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import PrimedPush
+from tidelog.wire.primed import PrimedPush
 from unit.wire.strategies import primed_pushes
 
 PUSH = {

@@ -9,8 +9,9 @@ from hypothesis import given
 
 from tidelog.wire import packed
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import PrimedPush, Type
+from tidelog.wire.frames import Type
 from tidelog.wire.limits import CONTEXT_RECORDS_MAX, PAGE_RECORDS_MAX, SEQ_STOP
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.runs import encode
 from unit.wire.payloads import payload_of, refusal

@@ -12,20 +12,10 @@ from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import (
-    Delta,
-    Fault,
-    Frame,
-    Message,
-    Messages,
-    PrimedPush,
-    Push,
-    Receipts,
-    Statement,
-    SyncRequest,
-)
+from tidelog.wire.frames import Delta, Fault, Frame, Message, Messages, Push, Receipts, Statement, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.core import Engine, internal_fault
 from tidelog_service.engine.packets import Bounds, Packet, Reply

@@ -9,7 +9,8 @@ import pytest
 from simulated.shelf import Shelf
 from tidelog.codec.priming import expand
 from tidelog.wire import packed
-from tidelog.wire.frames import Part, PrimedPush, Push, Record
+from tidelog.wire.frames import Part, Push, Record
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.delta import record_of
 from tidelog_service.engine.ports import Row

@@ -125,6 +125,7 @@ class Service:
         return Bounds(
             page_bytes=self._settings.limits.page_bytes,
             coalesce_ms=self._settings.live.coalesce_ms,
+            primed_pushes=self._settings.live.primed_pushes,
             lease_ms=self._settings.live.lease_s * 1000,
             context_bytes_max=self._settings.codec.context_kib_max << 10,
         )

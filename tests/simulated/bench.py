@@ -43,7 +43,13 @@ class Bench:
 
     def boot(self) -> None:
         """Start again from the store."""
-        self.machine = Machine(self.store.load(), device="phone", chance=self._chance, tuning=self._tuning)
+        self.machine = Machine(
+            self.store.load(),
+            device="phone",
+            chance=self._chance,
+            tuning=self._tuning,
+            shelf=self.store,
+        )
 
     def do(self, step: Step) -> Sequence[Event]:
         """Carry out a step, and check what holds after every one.

@@ -99,6 +99,10 @@ class Stage:
         self._registry.add_channel(channel, members)
         self._do_epoch(channel, str(_EPOCH))
 
+    def _do_join(self, channel: str, user: str) -> None:
+        """``join NAME USER``: a member more."""
+        self._registry.join(channel, user)
+
     def _do_bounds(self, *settings: str) -> None:
         """``bounds NAME=NUMBER...``: of the engine, before the service starts."""
         self._bounds = Bounds(**{name: int(value) for name, value in map(_setting, settings)})

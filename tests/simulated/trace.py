@@ -26,6 +26,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Told
 
@@ -51,6 +52,7 @@ _WORDS = {
     Receipts: "receipts",
     Delta: "delta",
     Push: "push",
+    PrimedPush: "push",
     Fault: "fault",
 }
 
@@ -89,6 +91,8 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
             return [f"answer {frame.rid}, {more}", *parts, *gone]
         case Push():
             return list(_part(frame.part))
+        case PrimedPush():
+            return [f"{frame.channel} {shown(frame.seqs)} after {shown(frame.context)}"]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
 
@@ -114,6 +118,7 @@ def _statement(statement: Statement) -> str:
 def _aim(frame: SyncRequest) -> str:
     said = [f"the newest {frame.newest}"] if frame.newest else []
     said += [f"in {frame.room} bytes"] if frame.room else []
+    said += ["plain pushes"] if frame.plain else []
     said += ["without context"] if frame.pages and not frame.context_bytes else []
     return "".join(f", {one}" for one in said)
 

@@ -19,6 +19,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Delta, Frame, Page, Push
+from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
@@ -134,7 +135,8 @@ class World:
         frame, _ = wire.decode(payload)
         for channel in _channels(frame):
             assert channel in readable(self.users[device]), f"{device} was told of {channel}"
-        if isinstance(frame, Delta | Page | Push):
+        self.tally["primed"] += isinstance(frame, PrimedPush)
+        if isinstance(frame, Delta | Page | Push | PrimedPush):
             self.ledger.bytes_pages += len(payload)
 
     def saw_changes(self, device: str, changes: Changes) -> None:
@@ -201,4 +203,6 @@ def _channels(frame: Frame) -> list[str]:
             return [told.channel for told in frame.told if isinstance(told.channel, str)]
         case Push():
             return [frame.part.channel]
+        case PrimedPush():
+            return [frame.channel]
     return []

@@ -15,6 +15,9 @@ _RAW: Final = -15
 _LEVEL: Final = 9
 _MEMORY: Final = 9
 
+_ZEROS_MAX: Final = 8
+"""Zero bytes that `shortest` leaves out: the end mark alone nearly always is one."""
+
 
 class Deflate:
     """The end of the context is the preset dictionary."""
@@ -47,8 +50,8 @@ class Deflate:
         """
         if size > PAGE_BODIES_BYTES_MAX:
             raise ProtocolError(f"bodies: more than {PAGE_BODIES_BYTES_MAX} bytes", wire_code=Code.LIMIT)
-        text = self._inflated(data, size, context)
-        if len(text) != size:
+        text, over = _inflated(data, size, context)
+        if len(text) != size or over:
             raise ProtocolError(f"a deflate stream does not make {size} bytes")
         return text
 
@@ -63,19 +66,45 @@ class Deflate:
         Raises:
             ProtocolError: the data is damaged or goes on after its end, or makes more (code LIMIT).
         """
-        text = self._inflated(data, size_max, context)
+        text, over = _inflated(data, size_max, context)
         if len(text) > size_max:
             raise ProtocolError(f"a deflate stream makes more than {size_max} bytes", wire_code=Code.LIMIT)
+        if over:
+            raise ProtocolError("bytes after the end of a deflate stream")
         return text
 
-    def _inflated(self, data: bytes, size_max: int, context: bytes) -> bytes:
-        """All that a stream makes; of one that makes more than is wanted, a byte more than that."""
-        preset = context[-WINDOW_BYTES:]
-        coder = zlib.decompressobj(_RAW, preset) if preset else zlib.decompressobj(_RAW)
-        try:
-            text = coder.decompress(data, size_max + 1)  # a limit of 0 would be none
-        except zlib.error as error:
-            raise ProtocolError("a deflate stream is damaged") from error
-        if len(text) <= size_max and (not coder.eof or coder.unused_data):
-            raise ProtocolError("a deflate stream does not end where its bytes do")
+    def shortest(self, text: bytes, context: bytes) -> bytes:
+        """As `compress`, without up to 8 zero bytes at the end."""
+        data = self.compress(text, context)
+        return data[:-_ZEROS_MAX] + data[-_ZEROS_MAX:].rstrip(b"\0")
+
+    def lengthened(self, data: bytes, most: int, context: bytes) -> bytes:
+        """Undo `shortest`.
+
+        Args:
+            data: from a peer, of any content.
+            most: bytes of the longest text allowed; nothing longer is made.
+            context: as in `compress`.
+
+        Raises:
+            ProtocolError: the data is damaged or goes on after its end, or the text is longer (code LIMIT).
+        """
+        text, over = _inflated(data + bytes(_ZEROS_MAX), most, context)
+        if len(text) > most:
+            raise ProtocolError(f"a text of more than {most} bytes", wire_code=Code.LIMIT)
+        if over > _ZEROS_MAX:
+            raise ProtocolError("bytes after the end of a deflate stream")
         return text
+
+
+def _inflated(data: bytes, most: int, context: bytes) -> tuple[bytes, int]:
+    """The text, or its first ``most + 1`` bytes, and how many bytes follow its end."""
+    preset = context[-WINDOW_BYTES:]
+    coder = zlib.decompressobj(_RAW, preset) if preset else zlib.decompressobj(_RAW)
+    try:
+        text = coder.decompress(data, most + 1)  # a limit of 0 would be none
+    except zlib.error as error:
+        raise ProtocolError("a deflate stream is damaged") from error
+    if len(text) <= most and not coder.eof:
+        raise ProtocolError("a deflate stream is cut short")
+    return text, len(coder.unused_data)

@@ -45,6 +45,7 @@ class Ability:
         page_bytes: what the payload of an answer should not exceed.
         context_bytes: of held bodies that may prime a page.
         live: whether live pushes are wanted.
+        plain: whether these are to be plain.
         dictionary: id of the one that may come before the context; 0 for none.
         pages: whether it reads pages, which needs its own records; else it asks for deltas.
     """
@@ -53,6 +54,7 @@ class Ability:
     page_bytes: int
     context_bytes: int
     live: bool
+    plain: bool = False
     dictionary: int = 0
     pages: bool = True
 
@@ -86,7 +88,7 @@ def scope(aim: Aim, ability: Ability) -> bytes:
     return scope_of(
         aim.channels,
         rule=(rule.newest, rule.oldest_first, rule.by_channel, rule.seconds),
-        ability=(*(ability.codecs, ability.page_bytes, ability.context_bytes, ability.live),),
+        ability=(*(ability.codecs, ability.page_bytes, ability.context_bytes, ability.live, ability.plain),),
     )
 
 
@@ -162,6 +164,7 @@ def in_full(
         codecs=ability.codecs,
         oldest_first=aim.rule.oldest_first,
         live=ability.live,
+        plain=ability.plain,
         by_channel=aim.rule.by_channel,
         pages=ability.pages,
         keep=whole,

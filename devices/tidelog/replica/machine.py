@@ -18,6 +18,7 @@ from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.pages import Opened, opened_page
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
+from tidelog.replica.priming import Priming
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests, Spent
 from tidelog.replica.steps import (
@@ -43,7 +44,8 @@ from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
 from tidelog.wire.payload import Encoding
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.primed import PrimedPush
+from tidelog.wire.ranges import EMPTY, RangeSet
 
 _LATER = (Code.BUSY, Code.WINDOW)
 
@@ -105,7 +107,7 @@ class Machine:
         tuning: times and sizes.
         codecs: ids of codecs that answers may use.
         context_bytes: of held bodies that may prime them.
-        shelf: the device's records, to read what primes a page; without it answers are deltas.
+        shelf: the device's records, to read what primes pages and pushes; without it answers are deltas.
 
     Attributes:
         online: whether there is a connection.
@@ -146,6 +148,7 @@ class Machine:
         )
         self._requests = Requests(tuning=tuning, chance=chance, ability=ability, device=device)
         self._repairs = Repairs(tuning=tuning, chance=chance)
+        self._priming = Priming(shelf)
 
     def due(self) -> float | None:
         """When `tick` is to be called, monotonic seconds; ``None`` for not before the next input."""
@@ -259,6 +262,8 @@ class Machine:
             self.strays += 1
             return Step()
         handler(self, frame, size, now, effects)
+        for part in self._priming.again(self.holdings, effects.records):
+            self._pushed(part, now, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -286,15 +291,18 @@ class Machine:
         if unanswered is not None and not self._repairs.watches(unanswered.mends):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
-        request = self._requests.next(self.holdings, self._tokens, now)
+        request = self._requests.next(self.holdings, self._tokens, now, plain=self._plain)
         while isinstance(request, Spent):
             self._spent(request.job, now, effects)
-            request = self._requests.next(self.holdings, self._tokens, now)
+            request = self._requests.next(self.holdings, self._tokens, now, plain=self._plain)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
         fetch = self._dictionaries.next(now) if self._requests.due() is None else None
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
+
+    def _plain(self, job: Job) -> bool:
+        return job.rule.seconds or self._priming.plain(job, self.holdings)
 
     def _spent(self, job: Job, now: float, effects: _Effects) -> None:
         """The budget has no room for another page."""
@@ -381,7 +389,7 @@ class Machine:
                 seq=receipt.seq,
                 author=author,
                 time=receipt.time,
-                sent=entry.sent,
+                sent=entry.sent or receipt.time,
                 kind=entry.kind,
                 body=entry.body,
                 content_type=entry.content_type,
@@ -559,7 +567,23 @@ class Machine:
             effects.forgotten.append(scope)
 
     def _on_push(self, push: Push, _size: int, now: float, effects: _Effects) -> None:
-        part = push.part
+        self._pushed(push.part, now, effects)
+
+    def _on_primed(self, frame: PrimedPush, _size: int, now: float, effects: _Effects) -> None:
+        holding = self.holdings.get(frame.channel)
+        part = self._priming.read(frame, holding)
+        if part is not None:
+            self._pushed(part, now, effects)
+            return
+        # Nothing of it is known for sure, not even its epoch: it only is a reason to ask.
+        heard = self.holdings.hear(frame.channel, frame.seqs)
+        if heard is not None:
+            effects.holdings[frame.channel] = heard
+        have = holding.have if holding is not None else EMPTY
+        doubtful = not (frame.context - have and frame.seqs - have)
+        self._repairs.unread(frame.channel, frame.seqs, now, doubtful=doubtful)
+
+    def _pushed(self, part: Part, now: float, effects: _Effects) -> None:
         if self.holdings.speaks_of(part.channel, part.epoch):
             before = self.holdings.get(part.channel)
             holding, fresh = self.holdings.accept(part)
@@ -608,6 +632,7 @@ class Machine:
         Delta: _on_delta,
         Page: _on_page,
         Push: _on_push,
+        PrimedPush: _on_primed,
         Fault: _on_fault,
         Piece: _on_piece,
     }

@@ -7,6 +7,7 @@ the next request states, so a lost page costs a page.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tidelog.codec.page import Rule
@@ -228,8 +229,22 @@ class Requests:
         self.open = None
         return waiting.job
 
-    def next(self, holdings: Holdings, tokens: Tokens, now: float) -> SyncRequest | Resync | Spent | None:
-        """The request to send now: the open one again if it is due, or the first job's."""
+    def next(
+        self,
+        holdings: Holdings,
+        tokens: Tokens,
+        now: float,
+        *,
+        plain: Callable[[Job], bool] = lambda _job: False,
+    ) -> SyncRequest | Resync | Spent | None:
+        """The request to send now: the open one again if it is due, or the first job's.
+
+        Args:
+            holdings: what the device has.
+            tokens: and what it may be called.
+            now: monotonic seconds.
+            plain: whether a job's request must say that pushes are to be plain.
+        """
         tries = 1
         if self.open is not None:
             if self.open.due > now:
@@ -239,7 +254,7 @@ class Requests:
             job = self.jobs.popleft()
         else:
             return None
-        question = self._budgeted(job, self._put(job, holdings, tokens))
+        question = self._budgeted(job, self._put(job, holdings, tokens, plain=plain(job)))
         if question is None:
             self.open = None
             return Spent(job)
@@ -253,9 +268,10 @@ class Requests:
         """Whether a plain sync of these channels has a token."""
         return tokens.get(scope(Aim(channels=channels, rule=Rule()), self._ability)) is not None
 
-    def _put(self, job: Job, holdings: Holdings, tokens: Tokens) -> Question:
+    def _put(self, job: Job, holdings: Holdings, tokens: Tokens, *, plain: bool) -> Question:
         self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
-        ability = self._ability if job.primed else replace(self._ability, context_bytes=0)
+        context_bytes = self._ability.context_bytes if job.primed else 0
+        ability = replace(self._ability, context_bytes=context_bytes, plain=plain)
         return by_token(job.aim, holdings, tokens, ability, rid=self._rid, gone=job.gone) or in_full(
             job.aim, holdings, ability, rid=self._rid, gone=job.gone, served=job.served
         )

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 
@@ -38,6 +39,7 @@ class Type(IntEnum):
     PAGE = 19
     PUSH = 20
     FAULT = 21
+    PRIMED = 22
     PIECE = 23
 
 
@@ -178,6 +180,8 @@ class SyncRequest:
         oldest_first: the order in which pages come, by seq within a channel.
         live: whether the device wants live pushes from now on; a JSON request gets them in JSON, for a
             lease.
+        plain: whether these are to be `Push` only: the device lacks, or cannot use, what primes others. In
+            JSON no push is primed anyway.
         by_channel: whether channels come one after the other as they are stated, each newest first.
         pages: whether the answer is to be a `Page` instead of a `Delta`.
         keep: whether the service is to keep what the device then has, and give a token for it.
@@ -195,6 +199,7 @@ class SyncRequest:
     codecs: tuple[int, ...] = ()
     oldest_first: bool = False
     live: bool = False
+    plain: bool = False
     by_channel: bool = False
     pages: bool = False
     keep: bool = False
@@ -390,4 +395,4 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | Fault | Fetch | Piece
+Frame = Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault | Fetch | Piece

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_dictionaries, json_messages, json_sync, jsontext
+from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.primed import PrimedPush
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "message": json_messages.to_message,
@@ -25,6 +26,7 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "push": json_sync.to_push,
     "fetch": json_dictionaries.to_fetch,
     "piece": json_dictionaries.to_piece,
+    "primed": json_primed.to_primed,
 }
 
 
@@ -54,8 +56,8 @@ def decode(payload: bytes) -> Frame:
     return _READERS[word](given)
 
 
-def _written(
-    frame: Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | Fault,
+def _written(  # noqa: PLR0911 - one a type
+    frame: Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault,
 ) -> dict[str, JsonValue]:
     match frame:
         case Messages():
@@ -68,6 +70,8 @@ def _written(
             return json_sync.from_delta(frame)
         case Push():
             return json_sync.from_push(frame)
+        case PrimedPush():
+            return json_primed.from_primed(frame)
         case Fault():
             return json_messages.from_fault(frame)
         case Resync() | Page():

@@ -122,6 +122,19 @@ DICTIONARY_BYTES_MAX: Final = 65_536
 DICTIONARY_DEFLATED_BYTES_MAX: Final = 65_600
 """The same as it travels: where nothing compresses, deflate adds 33 bytes to that."""
 
+CONTEXT_RECORDS_MAX: Final = 128
+"""Records that prime a push: twice as many save 2 bytes of 70 of chat, and are lacked more often."""
+
+CONTEXT_BODY_BYTES_MAX: Final = 1_024
+"""A body of a record that primes a push; larger ones are passed over: they crowd out many small ones."""
+
+CONTEXT_HISTORY_MAX: Final = 64
+"""Records whose metadata primes the columns of a push: 4 us each, and more save a third of a byte at most."""
+
+PRIMED_TEXT_BYTES_MAX: Final = 65_537
+"""The bodies of a primed push with their ends, expanded: the longest body, each byte of it written as two."""
+
+
 JSON_DIGITS_MAX: Final = 16
 """Digits of a number in JSON: all below 2**53 fit."""
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_dictionaries, packed_messages, packed_pages, packed_sync
+from tidelog.wire import (
+    cbor,
+    fields,
+    packed_dictionaries,
+    packed_messages,
+    packed_pages,
+    packed_primed,
+    packed_sync,
+)
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
@@ -27,6 +35,7 @@ from tidelog.wire.frames import (
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.primed import PrimedPush
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
 
@@ -91,8 +100,8 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     return _read(kind, items, expand)
 
 
-def _written(
-    frame: Messages | SyncRequest | Receipts | Delta | Push | Fault, compress: Compress | None
+def _written(  # noqa: PLR0911 - one a type
+    frame: Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault, compress: Compress | None
 ) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
@@ -105,11 +114,13 @@ def _written(
             return Type.DELTA, packed_sync.from_delta(frame, compress)
         case Push():
             return Type.PUSH, packed_sync.from_push(frame, compress)
+        case PrimedPush():
+            return Type.PRIMED, packed_primed.from_primed(frame)
         case Fault():
             return Type.FAULT, FAULT.trimmed(_from_fault(frame))
 
 
-def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
+def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:  # noqa: PLR0911 - one a type
     match kind:
         case Type.MESSAGES:
             return packed_messages.to_messages(items)
@@ -121,6 +132,8 @@ def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
             return packed_sync.to_delta(items, expand)
         case Type.PUSH:
             return packed_sync.to_push(items, expand)
+        case Type.PRIMED:
+            return packed_primed.to_primed(items)
         case Type.FAULT:
             return _to_fault(items)
     raise ProtocolError(f"unknown type {kind}", wire_code=Code.UNSUPPORTED)

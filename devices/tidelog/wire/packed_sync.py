@@ -46,7 +46,8 @@ PART: Final = Layout(what="a part", required=1, defaults=(b"", None, 0, 1, b""))
 PUSH: Final = Layout(what="a push", required=5, defaults=(0, b""), extensible=True)
 COLUMNS: Final = Layout(what="the columns", required=0, defaults=columns.DEFAULTS)
 
-_STATED_ONLY, _OLDEST_FIRST, _LIVE, _BY_CHANNEL, _PAGES, _KEEP, _SECONDS = 1, 2, 4, 8, 16, 32, 64
+_STATED_ONLY, _OLDEST_FIRST, _LIVE, _PLAIN = 1, 2, 4, 8
+_BY_CHANNEL, _PAGES, _KEEP, _SECONDS = 16, 32, 64, 128
 _FLAGS_STOP: Final = _SECONDS << 1
 
 
@@ -56,6 +57,7 @@ def from_sync(frame: SyncRequest) -> list[Value]:
         (0 if frame.everywhere else _STATED_ONLY)
         | (_OLDEST_FIRST if frame.oldest_first else 0)
         | (_LIVE if frame.live else 0)
+        | (_PLAIN if frame.plain else 0)
         | (_BY_CHANNEL if frame.by_channel else 0)
         | (_PAGES if frame.pages else 0)
         | (_KEEP if frame.keep else 0)
@@ -91,6 +93,7 @@ def to_sync(items: list[Value]) -> SyncRequest:
         codecs=tuple([codec for codec in range(CODEC_STOP) if codecs >> codec & 1]),
         oldest_first=bool(flags & _OLDEST_FIRST),
         live=bool(flags & _LIVE),
+        plain=bool(flags & _PLAIN),
         by_channel=bool(flags & _BY_CHANNEL),
         pages=bool(flags & _PAGES),
         keep=bool(flags & _KEEP),

@@ -54,7 +54,7 @@ class Engine:
         library = library or NoLibrary()
         self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
         self._attendance = Attendance()
-        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
+        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
         self.tally = Tally()
         self._paging = Paging(
@@ -174,7 +174,11 @@ class Engine:
 
     def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
         self._attendance.asked(
-            question.device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+            question.device,
+            question.encoding,
+            live=request.live,
+            until_ms=now_ms + self._bounds.lease_ms,
+            plain=request.plain,
         )
         page = answer(
             request,

@@ -20,6 +20,7 @@ class Terms:
         page_bytes: what the payload of a page should not exceed.
         context_bytes: of held bodies that may prime a page.
         live: whether the device wants live pushes.
+        plain: whether it cannot read primed ones.
         dictionary: id of the one that may come before the context; 0 for none.
     """
 
@@ -29,6 +30,7 @@ class Terms:
     page_bytes: int
     context_bytes: int
     live: bool
+    plain: bool
     dictionary: int
 
 
@@ -70,6 +72,7 @@ def stated(request: SyncRequest) -> Inquiry:
         page_bytes=request.page_bytes,
         context_bytes=request.context_bytes,
         live=request.live,
+        plain=request.plain,
         dictionary=request.dictionary,
     )
     whole = all(statement.want is None for statement in request.statements)

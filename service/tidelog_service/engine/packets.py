@@ -62,6 +62,8 @@ class Bounds:
         page_bytes: the largest page of an answer, payload bytes.
         context_bytes_max: of held bodies that prime a page: what an answer may cost in time.
         coalesce_ms: how long stored records wait for others before they are pushed.
+        primed_pushes: pushes of one flush that are told after other records, each about a millisecond of
+            work; further ones go as they are.
         lease_ms: how long a JSON request keeps live pushes in JSON coming.
         requests_per_second: sustained requests of one device; above it they are answered BUSY.
         requests_burst: requests that a device may send at once.
@@ -70,6 +72,7 @@ class Bounds:
     page_bytes: int = limits.PAGE_BYTES_MAX
     context_bytes_max: int = limits.CONTEXT_BYTES_MAX
     coalesce_ms: int = 30
+    primed_pushes: int = 8
     lease_ms: int = 300_000
     requests_per_second: int = 200
     requests_burst: int = 400

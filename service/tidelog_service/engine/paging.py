@@ -172,7 +172,13 @@ class Paging:
         else:
             inquiry = stated(asked.request)
             token = tokens.made(device, inquiry.rid, now_ms) if inquiry.keep else b""
-        self._attendance.asked(device, Encoding.PACKED, live=inquiry.terms.live, until_ms=now_ms)
+        self._attendance.asked(
+            device,
+            Encoding.PACKED,
+            live=inquiry.terms.live,
+            until_ms=now_ms,
+            plain=inquiry.terms.plain,
+        )
         inquiry = self._bounded(inquiry)
         held = sum(one.have.count for one in inquiry.account)
         experience = self._experienced(device)

@@ -132,12 +132,13 @@ def _terms(terms: Terms) -> list[Any]:
         terms.page_bytes,
         terms.context_bytes,
         terms.live,
+        terms.plain,
         terms.dictionary,
     ]
 
 
 def _read_terms(fields: Iterable[Any]) -> Terms:
-    everywhere, rule, codecs, page_bytes, context, live, dictionary = fields
+    everywhere, rule, codecs, page_bytes, context, live, plain, dictionary = fields
     newest, oldest_first, by_channel, seconds = rule
     return Terms(
         everywhere=everywhere,
@@ -146,5 +147,6 @@ def _read_terms(fields: Iterable[Any]) -> Terms:
         page_bytes=page_bytes,
         context_bytes=context,
         live=live,
+        plain=plain,
         dictionary=dictionary,
     )

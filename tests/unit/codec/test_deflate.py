@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zlib
+from random import Random
 from time import process_time
 
 import pytest
@@ -89,3 +90,42 @@ def test_other_implementations_read_it() -> None:
         zlib.decompressobj(-15, b"hello there\0").decompress(CODEC.compress(b"hello\0", b"hello there\0"))
         == b"hello\0"
     )
+
+
+@given(st.binary(max_size=400), st.binary(max_size=400))
+def test_what_is_made_shorter_is_lengthened(text: bytes, context: bytes) -> None:
+    data = CODEC.shortest(text, context)
+    assert CODEC.lengthened(data, len(text), context) == text
+    assert CODEC.lengthened(data, len(text) + 100, context) == text
+
+
+def test_zeros_at_the_end_are_left_out() -> None:
+    assert CODEC.compress(b"text\0", b"text\0")[-1] == 0
+    assert len(CODEC.shortest(b"text\0", b"text\0")) == len(CODEC.compress(b"text\0", b"text\0")) - 1
+
+
+def test_of_many_zeros_at_the_end_eight_are_left_out() -> None:
+    """A stored block ends as its text does."""
+    text = bytes(Random(1).randbytes(300)) + bytes(12)
+    assert len(CODEC.compress(text, b"")) > len(text)
+    assert len(CODEC.shortest(text, b"")) == len(CODEC.compress(text, b"")) - 8
+    assert CODEC.lengthened(CODEC.shortest(text, b""), 312, b"") == text
+
+
+def test_a_text_that_is_longer_than_allowed_is_not_made() -> None:
+    bomb = CODEC.shortest(bytes(50_000_000), b"")
+    before = process_time()
+    for most in (0, 1, 65_537):
+        with pytest.raises(ProtocolError) as caught:
+            CODEC.lengthened(bomb, most, b"")
+        assert caught.value.wire_code is Code.LIMIT
+    assert process_time() - before < 0.2
+
+
+def test_what_goes_on_after_its_end_or_is_damaged_is_refused() -> None:
+    """Cut short it may be another text: zeros are an end mark. The check of a page tells."""
+    whole = CODEC.compress(b"some text that is long enough\0", b"")
+    assert CODEC.lengthened(whole, 100, b"") == b"some text that is long enough\0"
+    for data in (whole + b"x", whole + b"\0", b"\xff\xff"):
+        with pytest.raises(ProtocolError):
+            CODEC.lengthened(data, 100, b"")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.bench import Bench
-from simulated.samples import EPOCH, part, push, record, runs
+from simulated.samples import EPOCH, part, primed, push, record, runs
 from tidelog.codec.dictionaries import Dictionary, deflated, trained
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
@@ -144,6 +144,18 @@ def test_a_receipt_after_the_push_of_the_same_record_adds_nothing(bench: Bench) 
     bench.receive(push("room", 1))
     assert [type(event) for event in bench.receive(receipts(1, body=b"record 1"))] == [Receipted]
     assert bench.store.weight("room", EPOCH).records == 1
+
+
+def test_a_message_that_says_no_time_becomes_the_record_that_others_have(bench: Bench) -> None:
+    """It primes pushes, so both sides must hold the same."""
+    _, step = bench.machine.write("room", b"hello", kind=0, content_type="", sent=0)
+    bench.do(step)
+    bench.tick()
+    told = answer_digest(Message(n=1, channel="room", body=b"hello", sent=0))
+    receipt = Receipt(n=1, channel="room", epoch=EPOCH, seq=1, time=2_000, digest=told)
+    bench.receive(Receipts(outbox=OUTBOX, highest=1, author="ann", receipts=(receipt,)))
+    (stored,) = bench.store.records("room", EPOCH, start=1, stop=2, limit=1)
+    assert (stored.time, stored.sent) == (2_000, 2_000)
 
 
 def test_a_receipt_of_another_outbox_is_a_stray(bench: Bench) -> None:
@@ -637,6 +649,10 @@ def _any_frame(bench: Bench, rng: Random) -> Frame:
     rid = waiting.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
     ns = sorted(rng.sample(range(1, 9), rng.randrange(1, 4)))
     match rng.randrange(5):
+        case 0 if ns[0] > 1 and rng.random() < 0.5:
+            context = RangeSet.of(rng.sample(range(1, ns[0]), rng.randrange(1, ns[0])))
+            frame = primed(*ns, after=context, epoch=rng.choice([EPOCH, EPOCH, 8]))
+            return frame if rng.random() < 0.8 else replace(frame, check=b"lies")
         case 0:
             return push("room", *ns, epoch=rng.choice([EPOCH, EPOCH, 8]))
         case 1:

@@ -25,7 +25,9 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
+    CHECK_BYTES,
     CODEC_STOP,
+    CONTEXT_RECORDS_MAX,
     DICTIONARY_DEFLATED_BYTES_MAX,
     DICTIONARY_STOP,
     EPOCH_STOP,
@@ -39,6 +41,7 @@ from tidelog.wire.limits import (
     TIME_MS_STOP,
     TRAINED_ID_MIN,
 )
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 
 LEVELS = st.text(
@@ -150,6 +153,7 @@ SYNC_REQUESTS = st.builds(
     codecs=st.sets(st.integers(0, CODEC_STOP - 1), max_size=4).map(sorted).map(tuple),
     oldest_first=st.booleans(),
     live=st.booleans(),
+    plain=st.booleans(),
 )
 
 
@@ -204,6 +208,30 @@ def pushes(draw: st.DrawFn) -> Push:
     return Push(part=replace(part, head=part.records[-1].seq, floor=1))
 
 
+@st.composite
+def primed_pushes(draw: st.DrawFn) -> PrimedPush:
+    """Pushes with anything inside."""
+    first, *more = sorted(
+        draw(
+            st.sets(st.one_of(st.integers(3, 200), SEQS.filter(lambda seq: seq > 2)), min_size=1, max_size=4)
+        )
+    )
+    count = draw(st.integers(1, min(first - 1, CONTEXT_RECORDS_MAX)))
+    right_before = RangeSet([(first - count, first)])
+    scattered = st.sets(st.integers(max(1, first - 200), first - 1), min_size=1, max_size=4).map(RangeSet.of)
+    names = 1 + len(more)
+    return PrimedPush(
+        channel=draw(CHANNELS),
+        seqs=RangeSet.of([first, *more]),
+        context=draw(st.one_of(st.just(right_before), scattered)),
+        check=draw(st.binary(min_size=CHECK_BYTES, max_size=CHECK_BYTES)),
+        columns=draw(st.binary(max_size=20)),
+        bodies=draw(st.binary(max_size=40)),
+        authors=tuple(draw(st.lists(USERS, max_size=names, unique=True))),
+        types=tuple(draw(st.lists(CONTENT_TYPES, max_size=names, unique=True))),
+    )
+
+
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
 DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_STOP - 1)
@@ -231,4 +259,6 @@ def pieces(draw: st.DrawFn) -> Piece:
     )
 
 
-FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS, FETCHES, pieces())
+FRAMES = st.one_of(
+    messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), primed_pushes(), FAULTS, FETCHES, pieces()
+)

@@ -13,7 +13,7 @@ from tidelog.wire.payload import Encoding
 from unit.wire.strategies import FRAMES
 
 FIRST_BYTES = st.sampled_from(
-    [b"\x21", b"\x22", b"\x31", b"\x32", b"\x34", b"\x35", b"\x24", b"\x37", b"{", b'{"type":"']
+    [b"\x21", b"\x22", b"\x31", b"\x32", b"\x34", b"\x35", b"\x36", b"\x24", b"\x37", b"{", b'{"type":"']
 )
 LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
 CHANGES = st.lists(

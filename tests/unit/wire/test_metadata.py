@@ -89,6 +89,14 @@ def test_the_vectors_for_other_implementations(vector: dict[str, Any]) -> None:
     assert metadata.decode(written, as_read(page)) == told(page)
 
 
+def test_a_plain_page_may_be_told_like_any_other() -> None:
+    page = [[Item(1, held=Meta("ann", 1_000)), Item(2, told=Meta("ann", 2_000))]]
+    written = metadata.encode(page, plain=False)
+    assert metadata.encode(page).plain
+    assert not written.plain
+    assert metadata.decode(written, page) == [Meta("ann", 2_000)]
+
+
 def test_an_edit_with_its_originals_time_is_told() -> None:
     """Its time lies before its neighbours', whether it is held or in the page."""
     rows = [(1, Meta("a", 100)), (2, Meta("a", 900)), (3, Meta("a", 100, kind=1)), (4, Meta("a", 950))]

@@ -43,6 +43,12 @@ def test_a_request_of_everything_takes_a_few_bytes() -> None:
     assert packed.decode(payload_of(Type.SYNC, 7)) == SyncRequest(rid=7)
 
 
+def test_a_request_for_plain_pushes_says_so_in_a_bit() -> None:
+    frame = SyncRequest(rid=7, live=True, plain=True)
+    assert packed.encode(frame) == payload_of(Type.SYNC, 7, [], 12)
+    assert packed.decode(packed.encode(frame)) == frame
+
+
 def test_wanting_nothing_is_not_wanting_everything() -> None:
     for want in (None, RangeSet(), EVERYTHING):
         frame = SyncRequest(rid=1, statements=(Statement(channel="a", want=want),))
@@ -131,7 +137,7 @@ def test_a_push_tells_neither_floor_nor_head() -> None:
         ([1, [["a", b"", 2**32]]], Code.LIMIT),
         ([1, [["a", b"", "1"]]], Code.MALFORMED),
         ([1, [["a", b"", None, 5]]], Code.MALFORMED),
-        ([1, [], 8], Code.UNSUPPORTED),
+        ([1, [], 16], Code.UNSUPPORTED),
         ([1, [], -1], Code.MALFORMED),
         ([1, [], 0, 1 << 32], Code.LIMIT),
         ([1, [], 0, 0, 255], Code.LIMIT),

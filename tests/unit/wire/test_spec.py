@@ -117,7 +117,18 @@ def test_the_table_of_columns_is_that_of_the_code() -> None:
 
 def test_every_json_type_is_told() -> None:
     told = {word.strip("`") for word, *_ in table("JSON")}
-    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error", "fetch", "piece"}
+    assert told == {
+        "message",
+        "messages",
+        "receipts",
+        "sync",
+        "delta",
+        "push",
+        "primed",
+        "error",
+        "fetch",
+        "piece",
+    }
 
 
 def test_the_built_in_dictionary_is_the_one_that_is_told() -> None:

@@ -81,7 +81,9 @@ def test_digests_are_those_of_the_vector(vector: dict[str, Any]) -> None:
     assert blake2b(bytes.fromhex(vector["hashed"]), digest_size=8).hexdigest() == vector["digest"]
 
 
-@pytest.mark.parametrize("name", ["frames.json", "packed_errors.json", "json_errors.json", "digests.json"])
+@pytest.mark.parametrize(
+    "name", ["frames.json", "packed_errors.json", "json_errors.json", "digests.json", "primed.json"]
+)
 def test_names_are_distinct_and_each_vector_says_what_it_shows(name: str) -> None:
     listed = json.loads((FOLDER / name).read_text("utf8"))
     assert len({vector["name"] for vector in listed}) == len(listed)

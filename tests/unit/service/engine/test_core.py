@@ -28,6 +28,7 @@ from tidelog.wire.frames import (
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
@@ -86,6 +87,21 @@ def test_a_status_gets_no_answer_but_pushes(engine: Engine) -> None:
 def test_a_live_request_brings_pushes_too(engine: Engine) -> None:
     engine.handle([request(device="bob-phone", live=True), message(1)], 9_000)
     assert [reply.device for reply in engine.flush(9_030)] == ["bob-phone"]
+
+
+@pytest.mark.parametrize(
+    ("asks", "form"),
+    [(SyncRequest(rid=5, live=True), PrimedPush), (SyncRequest(rid=5, live=True, plain=True), Push)],
+)
+def test_a_live_request_says_whether_pushes_may_be_primed(
+    engine: Engine, asks: SyncRequest, form: type[Frame]
+) -> None:
+    asked = wire.encode(asks, Encoding.PACKED)
+    engine.handle([Packet("tl1/bob-phone/sync", asked), message(1, b"hello there")], 9_000)
+    engine.flush(9_030)
+    engine.handle([message(2, b"hello there")], 9_100)
+    ((_, pushed),) = read(engine.flush(9_130))
+    assert isinstance(pushed, form)
 
 
 def test_a_request_that_wants_no_pushes_brings_none(engine: Engine) -> None:

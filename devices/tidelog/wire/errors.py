@@ -29,6 +29,7 @@ class Code(IntEnum):
     UNSUPPORTED = 8
     BUSY = 9
     INTERNAL = 10
+    CONTEXT = 12
 
     @property
     def word(self) -> str:
@@ -101,6 +102,7 @@ _HINTS = {
     Code.UNSUPPORTED: "the peer does not know this request in its version",
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
+    Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 
 
@@ -120,7 +122,7 @@ def error_for(code: Code, message: str) -> TidelogError:
         return Denied(text, code=code.word, hint=hint)
     if code in (Code.BUSY, Code.INTERNAL):
         return Unavailable(text, code=code.word, hint=hint)
-    if code in (Code.MALFORMED, Code.VERSION):
+    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
         return _protocol_error(code, text, hint)
     return UsageError(text, code=code.word, hint=hint)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from tidelog.wire.errors import Code
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 KIND_MESSAGE: Final = 0
@@ -29,6 +30,7 @@ class Type(IntEnum):
 
     MESSAGES = 1
     SYNC = 2
+    PARCEL = 5
     RECEIPTS = 17
     DELTA = 18
     PUSH = 20
@@ -276,4 +278,4 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Receipts | Delta | Push | Fault
+Frame = Messages | Parcel | SyncRequest | Receipts | Delta | Push | Fault

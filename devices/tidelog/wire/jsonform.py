@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Final
 
 from tidelog.wire import fields, json_messages, json_sync, jsontext
-from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.parcels import Parcel
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "message": json_messages.to_message,
@@ -31,6 +32,9 @@ def encode(frame: Frame) -> bytes:
     Returns:
         a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
         `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
+
+    Raises:
+        UsageError: the frame is a `Parcel`, which has no form in JSON.
     """
     return jsontext.dumps(_written(frame))
 
@@ -53,6 +57,8 @@ def _written(frame: Frame) -> dict[str, JsonValue]:
     match frame:
         case Messages():
             return json_messages.from_messages(frame)
+        case Parcel():
+            raise UsageError(f"no JSON form of {type(frame).__name__}", code="encoding")
         case SyncRequest():
             return json_sync.from_sync(frame)
         case Receipts():

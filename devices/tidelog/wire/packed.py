@@ -1,4 +1,4 @@
-"""The packed encoding: one byte of version and type, then one CBOR array (SPEC.md, "Packed frames").
+"""The packed encoding: one byte of version and type, then mostly one CBOR array (SPEC.md, "Packed frames").
 
 Fields are positional; what is at its default at the end of an array is left out. A decoder of this version
 ignores further items of the outer array, so that later revisions can add fields; everything else is strict.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire import cbor, fields, packed_messages, packed_parcels, packed_sync
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.parcels import Parcel
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
 
@@ -38,6 +39,8 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
     Raises:
         UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
     """
+    if isinstance(frame, Parcel):
+        return _FIRST_BYTES[Type.PARCEL] + packed_parcels.from_parcel(frame)
     kind, items = _written(frame, compress)
     return _FIRST_BYTES[kind] + cbor.dumps(items)
 
@@ -60,10 +63,14 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
+    if kind == Type.PARCEL:
+        return packed_parcels.to_parcel(payload)
     return _read(kind, cbor.loads(payload, start=1), expand)
 
 
-def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+def _written(
+    frame: Messages | SyncRequest | Receipts | Delta | Push | Fault, compress: Compress | None
+) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
             return Type.MESSAGES, packed_messages.from_messages(frame)

@@ -49,6 +49,11 @@ def offered_codecs(codec: str) -> tuple[int, ...]:
     return () if chosen.id == CODEC_NONE else (chosen.id,)
 
 
+def compresses(codec: str) -> bool:
+    """Whether a device with this codec compresses what it sends; checked by `offered_codecs`."""
+    return codec != codecs.by_id(CODEC_NONE).name
+
+
 def checked_page(page_bytes: int) -> int:
     """The page size, where it is one.
 

@@ -27,6 +27,7 @@ from tidelog.arguments import (
     checked_content_type,
     checked_kind,
     checked_page,
+    compresses,
     not_yet,
     offered_codecs,
     refuse_later,
@@ -96,6 +97,7 @@ class Device:
         store: path of the SQLite file that keeps records, holdings and outbox, or ``":memory:"``, which
             loses the outbox when the process ends.
         codec: ``"auto"`` takes whatever the service picks of what this installation can decode; or one name.
+            With ``"none"`` nothing is compressed on the way up either.
         context_kib: not in this version: ``None``.
         live: whether records are pushed as they are stored, while connected.
         transport: instead of the network, e.g. a `tidelog.mqtt.loopback.LoopbackTransport`.
@@ -125,6 +127,7 @@ class Device:
         self.device = checked_device(device)
         self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes))
         self._codecs = offered_codecs(codec)
+        self._compressing = compresses(codec)
         self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         self._transport = transport or PahoTransport(
             BrokerUrl.parse(url),
@@ -156,6 +159,7 @@ class Device:
             chance=self._random,
             tuning=self._tuning,
             codecs=self._codecs,
+            shelf=self._store if self._compressing else None,
         )
 
     # The link

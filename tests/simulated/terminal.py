@@ -123,7 +123,13 @@ class Terminal:
     # Steps
 
     def _new_machine(self) -> Machine:
-        return Machine(self.store.load(), device=self.device, chance=self._chance, tuning=self._tuning)
+        return Machine(
+            self.store.load(),
+            device=self.device,
+            chance=self._chance,
+            tuning=self._tuning,
+            shelf=self.store,
+        )
 
     def _perform(self, step: Step) -> None:
         """Persist, then send, then tell; unless the power goes."""

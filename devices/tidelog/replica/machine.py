@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
+from tidelog.replica.parcels import Parcels
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests
 from tidelog.replica.steps import (
@@ -35,6 +36,7 @@ from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, 
 from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 
@@ -84,6 +86,7 @@ class Machine:
         chance: for request ids and jitter.
         tuning: times and sizes.
         codecs: ids of codecs that answers may use.
+        shelf: the records that the store holds, for outgoing batches to build on; without it they go plain.
 
     Attributes:
         online: whether there is a connection.
@@ -98,6 +101,7 @@ class Machine:
         chance: Chance,
         tuning: Tuning | None = None,
         codecs: Sequence[int] = (),
+        shelf: Shelf | None = None,
     ) -> None:
         """See the class."""
         tuning = tuning or Tuning()
@@ -107,6 +111,7 @@ class Machine:
         self.outbox = Outbox(
             snapshot.outbox_id, snapshot.next_n, snapshot.outbox, tuning=tuning, chance=chance
         )
+        self._parcels = Parcels(shelf)
         self._device = device
         self._tuning = tuning
         self._requests = Requests(tuning=tuning, chance=chance, codecs=codecs)
@@ -192,6 +197,7 @@ class Machine:
         """The link is up: everything that waits for an answer is asked again."""
         self.online = True
         self.outbox.restart()
+        self._parcels.restart()
         if self._tuning.live and self._live_channels():
             self._repairs.resume(now)
         return self.tick(now)
@@ -242,8 +248,7 @@ class Machine:
         """Everything that is due to be sent."""
         if not self.online:
             return
-        for batch in self.outbox.batches(now):
-            self._publish(topics.messages_topic(self._device), batch, effects, qos=1)
+        self._send_messages(now, effects)
         unanswered = self._requests.expire(now)
         if unanswered is not None and not self._repairs.watches(unanswered.channels or ()):
             effects.events.append(_no_answer(self._tuning.repair_tries))
@@ -251,6 +256,15 @@ class Machine:
         request = self._requests.next(self.holdings, now)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
+
+    def _send_messages(self, now: float, effects: _Effects) -> None:
+        grounds = self._parcels.grounds(self.holdings)
+        for batch in self.outbox.batches(now):
+            # A second try may mean that the service cannot read the first one and cannot say so.
+            frame = self._parcels.shortest(batch, grounds) if self.outbox.is_first(batch) else batch
+            if isinstance(frame, Parcel):
+                self.outbox.went_in(frame)
+            self._publish(topics.messages_topic(self._device), frame, effects, qos=1)
 
     def _publish(
         self, topic: str, frame: Frame, effects: _Effects, *, qos: int = 0, purpose: int = 0
@@ -448,7 +462,10 @@ class Machine:
         error = error_for(fault.code, fault.text)
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
-            effects.events.append(Trouble(error=error))
+            if self._parcels.refused(fault.code):
+                self.outbox.recall(based=fault.code is Code.CONTEXT)
+            else:
+                effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
         if fault.code in _LATER:

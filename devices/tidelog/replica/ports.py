@@ -132,6 +132,14 @@ class Changes:
         )
 
 
+class Shelf(Protocol):
+    """The records that a device holds, to be read and no more; every `Store` is one."""
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """See `Store.records`."""
+        ...
+
+
 class Store(Protocol):
     """A device's durable state: records, holdings and outbox together.
 

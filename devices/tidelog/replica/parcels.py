@@ -23,8 +23,8 @@ _READ_RECORDS: Final = 64
 _READS_MAX: Final = 64
 """Reads for one context: a have-set may name any number of seqs that have no record."""
 
-_RUNS_MAX: Final = 8
-"""Runs of a have-set that prime a parcel: each hole between them takes two bytes to tell."""
+_RUNS_TRIED: Final = (8, 3, 1)
+"""Runs of a have-set that prime a parcel: each hole takes two bytes, which a short message does not gain."""
 
 
 class Parcels:
@@ -68,10 +68,9 @@ class Parcels:
         """The batch itself, or a parcel of it where that takes fewer bytes."""
         if not self._allowed or not batch.outbox:
             return batch
-        ground = grounds.of(batch)
         candidates: list[Messages | Parcel] = [batch]
-        for basis in (ground, None) if ground else (None,):
-            parcel = parcels.pack(batch, basis)
+        for ground in (*grounds.of(batch), None):
+            parcel = parcels.pack(batch, ground)
             if parcel is not None:
                 candidates.append(parcel)
         best = min(candidates, key=lambda frame: len(packed.encode(frame)))
@@ -91,38 +90,40 @@ class Grounds:
         """See the class."""
         self._shelf = shelf
         self._holdings = holdings
-        self._known: dict[str, Ground | None] = {}
+        self._known: dict[str, list[Ground]] = {}
 
-    def of(self, batch: Messages) -> Ground | None:
-        """The ground for a batch: records of the channel that most of its messages are for."""
+    def of(self, batch: Messages) -> list[Ground]:
+        """What to try for a batch: records of the channel that most of its messages are for."""
         counted = Counter(message.channel for message in batch.messages)
-        grounds = (self._ground(channel) for channel, _ in counted.most_common())
-        return next((ground for ground in grounds if ground), None)
+        tried = (self._grounds(channel) for channel, _ in counted.most_common())
+        return next((grounds for grounds in tried if grounds), [])
 
-    def _ground(self, channel: str) -> Ground | None:
+    def _grounds(self, channel: str) -> list[Ground]:
         if channel not in self._known:
             try:
-                self._known[channel] = self._read(channel)
+                self._known[channel] = list(self._read(channel))
             except Unavailable:
                 # Nothing is lost by going plain; a store that fails to write as well will be heard of.
-                self._known[channel] = None
+                self._known[channel] = []
         return self._known[channel]
 
-    def _read(self, channel: str) -> Ground | None:
+    def _read(self, channel: str) -> Iterator[Ground]:
         holding = self._holdings.get(channel)
         if self._shelf is None or holding is None:
-            return None
-        preset = walk(_newest(self._shelf, holding))
-        if preset is None:
-            return None
-        ground = Ground(channel=channel, preset=preset, floor=holding.floor)
-        return ground if len(ground.holes.runs) <= PARCEL_HOLES_MAX else None
+            return
+        for runs in _RUNS_TRIED:
+            preset = walk(_newest(self._shelf, holding, runs))
+            ground = Ground(channel=channel, preset=preset, floor=holding.floor) if preset else None
+            if ground and len(ground.holes.runs) <= PARCEL_HOLES_MAX:
+                yield ground
+            if ground is None or len(ground.holes.runs) <= 1:
+                return  # fewer runs would save nothing
 
 
-def _newest(shelf: Shelf, holding: Holding) -> Iterator[Held]:
+def _newest(shelf: Shelf, holding: Holding, runs: int) -> Iterator[Held]:
     """The newest records that are held with their bodies and that the service still has, descending."""
     reads = _READS_MAX
-    for start, stop in holding.have.runs[: -_RUNS_MAX - 1 : -1]:
+    for start, stop in holding.have.runs[: -runs - 1 : -1]:
         at, lowest = stop, max(start, holding.floor)
         while at > lowest and reads:
             reads -= 1

@@ -82,7 +82,10 @@ def test_a_batch_builds_on_the_newest_records_of_its_channel() -> None:
 
 def test_records_of_which_only_some_are_held_are_named_by_what_is_missing() -> None:
     store, holdings = stocked([3, 4, 7, 9])
-    assert named(basis_of(store, holdings)) == (9, RangeSet([(1, 3), (5, 7), (8, 9)]))
+    noise = Random(1).randbytes(60)
+    store.apply(Changes(records=((EPOCH, record("room", 3, noise)),)))
+    frame = batch(body=noise + LIKE)
+    assert named(basis_of(store, holdings, frame)) == (9, RangeSet([(1, 3), (5, 7), (8, 9)]))
 
 
 def test_void_seqs_have_no_record() -> None:
@@ -177,8 +180,11 @@ def test_any_number_of_seqs_without_a_record_is_looked_through_so_far() -> None:
 
 
 def test_scattered_records_prime_as_far_as_naming_them_pays() -> None:
+    """A batch of long messages gains from many, a short message from the newest alone."""
     store, holdings = stocked(range(1, 201, 2))
-    last, holes = named(basis_of(store, holdings))
+    assert named(basis_of(store, holdings)) == (199, RangeSet([(1, 199)]))
+    many = [Message(n=n, channel="room", body=LIKE % (187 + 2 * n), sent=5_000) for n in range(1, 7)]
+    last, holes = named(basis_of(store, holdings, Messages(outbox=b"abcd", messages=tuple(many))))
     assert last == 199
     assert len(holes.runs) <= 8
 

@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tidelog.codec.parcels import expand
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Presence
+from tidelog.wire.frames import Frame, Presence
 from tidelog.wire.json_messages import body_fields
+from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode
 from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic
 from tidelog_cli.packets import Packet
@@ -45,7 +48,34 @@ def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
         if address.verb == "status":
             return "plain", _presence(packet.payload)
     frame, encoding = decode(packet.payload)
-    return encoding.value, json.loads(encode(frame, Encoding.JSON))
+    return encoding.value, _parcel(frame) if isinstance(frame, Parcel) else _fields(frame)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(encode(frame, Encoding.JSON))
+    return fields
+
+
+def _parcel(parcel: Parcel) -> dict[str, Any]:
+    """All where the parcel builds on nothing; else not the bodies, for want of the records."""
+    if parcel.basis is None:
+        return _fields(expand(parcel, None)) | {"type": "parcel"}
+    rows = zip(parcel.numbers, parcel.channels, parcel.kinds, parcel.content_types, parcel.sents, strict=True)
+    context = {"channel": parcel.basis.channel, "last": parcel.basis.last}
+    holes = {"holes": from_ranges(parcel.basis.holes)} if parcel.basis.holes else {}
+    return {
+        "type": "parcel",
+        "outbox": parcel.outbox.hex(),
+        "messages": [_label(*row) for row in rows],
+        "context": context | holes | {"check": parcel.basis.check.hex()},
+        "deflated": len(parcel.deflated),
+    }
+
+
+def _label(n: int, channel: str, kind: int, content_type: str, sent: int) -> dict[str, Any]:
+    """What is told of a message beside its body; ``sent`` from the time of the context on."""
+    told = {"n": n, "channel": channel, "kind": kind, "content_type": content_type}
+    return {name: value for name, value in told.items() if value} | {"sent_after_ms": sent}
 
 
 def _service_status(payload: bytes) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Bench:
     Args:
         chance: its dice.
         tuning: of the machine.
+        parcels: whether its messages may go in parcels.
 
     Attributes:
         now: the clock, to be moved by the test.
@@ -31,13 +32,16 @@ class Bench:
         events: what the application was told.
     """
 
-    def __init__(self, *, chance: Chance | None = None, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, *, chance: Chance | None = None, tuning: Tuning | None = None, parcels: bool = False
+    ) -> None:
         self.store = MemoryStore(random_bytes=lambda size: b"\x11" * size)
         self.now = 0.0
         self.sent: list[Outgoing] = []
         self.events: list[Event] = []
         self._chance = chance or Steady()
         self._tuning = tuning
+        self._parcels = parcels
         self._jobs = count(1)
         self.boot()
 
@@ -48,7 +52,8 @@ class Bench:
             device="phone",
             chance=self._chance,
             tuning=self._tuning,
-            shelf=self.store,
+            codecs=(1,) if self._parcels else (),
+            shelf=self.store if self._parcels else None,
         )
 
     def do(self, step: Step) -> Sequence[Event]:

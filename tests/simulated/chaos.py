@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from simulated.world import World
 
 
+_WORDS = b"anybody dinner hello home is soup the there today tomorrow what where".split()
+
+
 class Chaos:
     """Makes a world stormy.
 
@@ -94,7 +97,8 @@ class Chaos:
         mine = sorted(readable(user) - {"empty"})
         channel = self.rng.choice([*mine, *mine, "room1", "nowhere"])
         size = self.rng.choice([0, 10, 10, 50, 50, 50, 50, 300, 300, 1_500])
-        body = b"%d %s" % (len(self.world.ledger.messages), self.rng.randbytes(size))
+        noise = self.rng.randbytes(size) if self.rng.random() < 0.5 else self._talk(size)
+        body = b"%d %s" % (len(self.world.ledger.messages), noise)
         written = Written(
             user=user,
             device=device,
@@ -104,6 +108,10 @@ class Chaos:
         )
         self.world.ledger.messages[body] = written
         return body, written
+
+    def _talk(self, size: int) -> bytes:
+        """What compresses, and the better after other talk."""
+        return b" ".join(self.rng.choice(_WORDS) for _ in range(size // 6))
 
     def _write(self, terminal: Terminal) -> None:
         for _ in range(self.rng.choice([1, 1, 1, 2, 8])):

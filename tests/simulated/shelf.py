@@ -24,6 +24,7 @@ class Shelf:
     Attributes:
         logs: by channel.
         failing: whether reads and writes fail.
+        reads: how often records were read.
     """
 
     def __init__(self, members: Mapping[str, Sequence[str]], *, rng: Random | None = None) -> None:
@@ -35,6 +36,7 @@ class Shelf:
         self.records: dict[int, dict[int, Row]] = {log.id: {} for log in self.logs.values()}
         self.revoked: set[str] = set()
         self.failing = False
+        self.reads = 0
         self._rng = rng
         self._numbers: dict[OutboxKey, RangeSet] = {}
         self._taken: dict[tuple[OutboxKey, int], Taken] = {}
@@ -76,6 +78,7 @@ class Shelf:
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
     ) -> list[Row]:
         self._check()
+        self.reads += 1
         kept = self.records[channel_id]
         found: list[Row] = []
         for seq in sorted(kept, reverse=newest_first):

@@ -22,11 +22,16 @@ from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.steps import Event
 from tidelog.replica.tuning import Tuning
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.frames import Messages
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, reply_topic
 from tidelog_service.engine.packets import Bounds
+from tidelog_service.engine.parcels import opened
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
+from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 
 MakeStore = Callable[[str, int], Store]
@@ -124,6 +129,7 @@ class Stage:
             chance=Steady(),
             witness=self,
             tuning=tuning,
+            codecs=(1,),
         )
         self.terminals[device].link.restore()
 
@@ -172,6 +178,11 @@ class Stage:
         """``epoch CHANNEL NUMBER``: a new incarnation, as a restored service gives."""
         with self._database.transaction():
             self._database.write(Channel.update(epoch=int(epoch)).where(Channel.name == channel))
+
+    def _do_floor(self, channel: str, seq: str) -> None:
+        """``floor CHANNEL SEQ``: the service keeps nothing below any more."""
+        with self._database.transaction():
+            self._database.write(Channel.update(floor=int(seq)).where(Channel.name == channel))
 
     def _do_revoke(self, device: str) -> None:
         """``revoke DEVICE``."""
@@ -300,9 +311,18 @@ class Stage:
             return
         sender = delivery.topic.split("/")[1]
         way = f"{SERVICE} -> {sender}" if delivery.topic == reply_topic(sender) else f"{sender} -> {SERVICE}"
-        lines = trace.of_packet(delivery)
+        lines = trace.of_packet(delivery, self._opened)
         self._lines.append(f"{way}{' LOST' if lost else ''}  {lines[0]}")
         self._lines += [f"    {line}" for line in lines[1:]]
+
+    def _opened(self, device: str, parcel: Parcel) -> Messages | None:
+        store = RecordStore(self._database)
+        terminal = store.terminal(device)
+        assert terminal is not None
+        try:
+            return opened(parcel, terminal, store)
+        except ProtocolError:
+            return None
 
     # What terminals tell
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from simulated.timeline import EPOCH_MS
 from tidelog.mqtt.loopback_broker import Delivery
@@ -25,6 +25,7 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
@@ -46,6 +47,7 @@ def kind(delivery: Delivery) -> str:
 
 _WORDS = {
     Messages: "messages",
+    Parcel: "messages",
     SyncRequest: "sync",
     Resync: "resync",
     Page: "page",
@@ -57,7 +59,11 @@ _WORDS = {
 }
 
 
-def of_packet(delivery: Delivery) -> list[str]:
+Opened = Callable[[str, Parcel], Messages | None]
+"""What a device's parcel holds, by the device's id; ``None`` where the service cannot tell."""
+
+
+def of_packet(delivery: Delivery, opened: Opened) -> list[str]:
     """A line with kind and size, then a line for each thing inside."""
     size = f"{len(delivery.payload)} bytes"
     rest = delivery.topic.split("/", 2)[2]
@@ -67,6 +73,9 @@ def of_packet(delivery: Delivery) -> list[str]:
         frame, encoding = wire.decode(delivery.payload)
     except ProtocolError as error:
         return [f"malformed, {size}: {error}"]
+    if isinstance(frame, Parcel):
+        device = delivery.topic.split("/")[1]
+        return [f"messages (parcel), {size}", *_parcel(frame, opened(device, frame))]
     json = " (JSON)" if encoding is Encoding.JSON else ""
     return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
 
@@ -101,6 +110,15 @@ def _messages(frame: Messages) -> list[str]:
     if len(frame.messages) > _LISTED_MAX:
         return [f"messages {shown(RangeSet.of(one.n for one in frame.messages))}"]
     return [f"{one.n} {one.channel} {body(one.body)}" for one in frame.messages]
+
+
+def _parcel(parcel: Parcel, held: Messages | None) -> list[str]:
+    basis = parcel.basis
+    told = _messages(held) if held else ["cannot be read"]
+    if basis is None:
+        return told
+    holes = f" without {shown(basis.holes)}" if basis.holes else ""
+    return [*told, f"after {basis.channel} to {basis.last}{holes}"]
 
 
 def _receipts(frame: Receipts) -> list[str]:

@@ -28,7 +28,13 @@ from tidelog_service.store.registry import Registry
 CHAOS_S = 150.0
 HEAL_S = 1_800.0
 
-_FAULTS = {"disk": 0.02, "kill before commit": 0.01, "kill after commit": 0.01, "redelivery": 0.5}
+_FAULTS = {
+    "disk": 0.02,
+    "kill before commit": 0.01,
+    "kill after commit": 0.01,
+    "redelivery": 0.5,
+    "context": 0.05,
+}
 
 
 class World:

@@ -26,7 +26,7 @@ def joined(bodies: Iterable[bytes]) -> bytes:
 
 def size(body: bytes) -> int:
     """Bytes of a body in a text, its end included."""
-    return len(body) + body.count(b"\0") + body.count(b"\1") + 1
+    return len(body) + body.count(END) + body.count(_ESCAPE) + 1
 
 
 def split(text: bytes, count: int) -> Sequence[bytes]:

@@ -17,6 +17,7 @@ from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.pages import Opened, opened_page
+from tidelog.replica.parcels import Parcels
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
 from tidelog.replica.priming import Priming
 from tidelog.replica.repairs import Repairs
@@ -43,6 +44,7 @@ from tidelog.wire.frames import Delta, Fault, Frame, Page, Part, Push, Receipts,
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
@@ -105,9 +107,10 @@ class Machine:
         device: the device's id.
         chance: for request ids and jitter.
         tuning: times and sizes.
-        codecs: ids of codecs that answers may use.
+        codecs: ids of codecs that answers may use; without any nothing goes compressed on the way up either.
         context_bytes: of held bodies that may prime them.
-        shelf: the device's records, to read what primes pages and pushes; without it answers are deltas.
+        shelf: the device's records, to read what primes pages, pushes and batches; without
+            it answers are deltas, and batches and pushes plain.
 
     Attributes:
         online: whether there is a connection.
@@ -133,6 +136,7 @@ class Machine:
         self.outbox = Outbox(
             snapshot.outbox_id, snapshot.next_n, snapshot.outbox, tuning=tuning, chance=chance
         )
+        self._parcels = Parcels(shelf if codecs else None)
         self._device = device
         self._tuning = tuning
         self._shelf = shelf
@@ -232,6 +236,7 @@ class Machine:
         """The link is up: everything that waits for an answer is asked again."""
         self.online = True
         self.outbox.restart()
+        self._parcels.restart()
         if self._tuning.live and self._live_channels():
             self._repairs.resume(now)
         return self.tick(now)
@@ -285,8 +290,7 @@ class Machine:
         """Everything that is due to be sent."""
         if not self.online:
             return
-        for batch in self.outbox.batches(now):
-            self._publish(topics.messages_topic(self._device), batch, effects, qos=1)
+        self._send_messages(now, effects)
         unanswered = self._requests.expire(now)
         if unanswered is not None and not self._repairs.watches(unanswered.mends):
             effects.events.append(_no_answer(self._tuning.repair_tries))
@@ -315,6 +319,15 @@ class Machine:
             hint="give more bytes once; later requests need not say again what the device has",
         )
         effects.events.append(SyncEnded(job=job.id, error=error))
+
+    def _send_messages(self, now: float, effects: _Effects) -> None:
+        grounds = self._parcels.grounds(self.holdings)
+        for batch in self.outbox.batches(now):
+            # A second try may mean that the service cannot read the first one and cannot say so.
+            frame = self._parcels.shortest(batch, grounds) if self.outbox.is_first(batch) else batch
+            if isinstance(frame, Parcel):
+                self.outbox.went_in(frame)
+            self._publish(topics.messages_topic(self._device), frame, effects, qos=1)
 
     def _publish(
         self, topic: str, frame: Frame, effects: _Effects, *, qos: int = 0, purpose: int = 0
@@ -611,7 +624,9 @@ class Machine:
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            if not self._dictionaries.refused(fault, now):
+            if self._parcels.refused(fault.code):
+                self.outbox.recall(based=fault.code is Code.CONTEXT)
+            elif not self._dictionaries.refused(fault, now):
                 effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size

@@ -30,6 +30,7 @@ class Code(IntEnum):
     BUSY = 9
     INTERNAL = 10
     TOKEN = 11
+    CONTEXT = 12
 
     @property
     def word(self) -> str:
@@ -103,6 +104,7 @@ _HINTS = {
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
+    Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 
 
@@ -122,7 +124,7 @@ def error_for(code: Code, message: str) -> TidelogError:
         return Denied(text, code=code.word, hint=hint)
     if code in (Code.BUSY, Code.INTERNAL):
         return Unavailable(text, code=code.word, hint=hint)
-    if code in (Code.MALFORMED, Code.VERSION):
+    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
         return _protocol_error(code, text, hint)
     return UsageError(text, code=code.word, hint=hint)
 

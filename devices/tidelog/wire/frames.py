@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
@@ -34,6 +35,7 @@ class Type(IntEnum):
     SYNC = 2
     RESYNC = 3
     FETCH = 4
+    PARCEL = 5
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -395,4 +397,17 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault | Fetch | Piece
+Frame = (
+    Messages
+    | Parcel
+    | SyncRequest
+    | Resync
+    | Receipts
+    | Delta
+    | Page
+    | Push
+    | PrimedPush
+    | Fault
+    | Fetch
+    | Piece
+)

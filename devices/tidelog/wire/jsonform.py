@@ -14,6 +14,7 @@ from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
@@ -36,6 +37,9 @@ def encode(frame: Frame) -> bytes:
     Returns:
         a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
         `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
+
+    Raises:
+        UsageError: the frame is a `Parcel`, which has no form in JSON.
     """
     if isinstance(frame, Fetch | Piece):
         return jsontext.dumps(json_dictionaries.written(frame))
@@ -57,7 +61,7 @@ def decode(payload: bytes) -> Frame:
 
 
 def _written(  # noqa: PLR0911 - one a type
-    frame: Messages | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault,
+    frame: Messages | Parcel | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault,
 ) -> dict[str, JsonValue]:
     match frame:
         case Messages():
@@ -74,5 +78,5 @@ def _written(  # noqa: PLR0911 - one a type
             return json_primed.from_primed(frame)
         case Fault():
             return json_messages.from_fault(frame)
-        case Resync() | Page():
+        case Parcel() | Resync() | Page():
             raise UsageError(f"no JSON form of {type(frame).__name__}", code="encoding")

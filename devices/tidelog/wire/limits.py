@@ -158,3 +158,21 @@ ROOM_BYTES_MIN: Final = 32
 
 BUDGET_BYTES_MIN: Final = 256
 """The least budget of a sync: a request, its answer and one short record."""
+
+PARCEL_TEXT_BYTES_MAX: Final = 65_536
+"""The bodies of a parcel, expanded: no more work than a packet of plain ones can be."""
+
+PARCEL_CONTEXT_BYTES_MAX: Final = 32_768
+"""The context of a parcel: as far back as deflate looks."""
+
+PARCEL_CONTEXT_RECORDS_MAX: Final = 512
+"""Records that a parcel's context walks over: at 70 bytes each they fill it; bounds the service's reading."""
+
+PARCEL_BODY_BYTES_MAX: Final = 1_024
+"""Bodies above this are passed over in a parcel's context: they would crowd out many small ones."""
+
+PARCEL_HOLES_MAX: Final = 64
+"""Runs of seqs that a parcel's context passes over: the service reads that many ranges more."""
+
+PARCEL_CHECK_BYTES: Final = 4
+"""The check of a parcel: another context passes once in 2**32."""

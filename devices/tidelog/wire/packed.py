@@ -14,6 +14,7 @@ from tidelog.wire import (
     packed_dictionaries,
     packed_messages,
     packed_pages,
+    packed_parcels,
     packed_primed,
     packed_sync,
 )
@@ -35,6 +36,7 @@ from tidelog.wire.frames import (
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
@@ -62,6 +64,8 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
     match frame:
         case Resync():
             return _FIRST_BYTES[Type.RESYNC] + packed_pages.from_resync(frame)
+        case Parcel():
+            return _FIRST_BYTES[Type.PARCEL] + packed_parcels.from_parcel(frame)
         case Page():
             return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
         case Fetch() | Piece():
@@ -90,6 +94,8 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
+    if kind == Type.PARCEL:
+        return packed_parcels.to_parcel(payload)
     if kind == Type.RESYNC:
         return packed_pages.to_resync(payload)
     if kind == Type.PAGE:

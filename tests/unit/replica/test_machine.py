@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulated.bench import Bench
 from simulated.samples import EPOCH, part, primed, push, record, runs
 from tidelog.codec.dictionaries import Dictionary, deflated, trained
+from tidelog.codec.parcels import expand
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
 from tidelog.replica.tuning import Tuning
@@ -33,6 +34,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.mqttsize import delivery_bytes
+from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
@@ -312,6 +314,97 @@ def test_a_refused_message_can_be_discarded_others_not(bench: Bench) -> None:
     bench.receive(rejected(1, Code.NO_CHANNEL))
     bench.do(bench.machine.discard(1))
     assert not bench.store.load().outbox
+
+
+# Parcels
+
+
+@pytest.fixture
+def packer() -> Bench:
+    """A machine that is online, may send parcels, and holds records 1 to 3."""
+    made = Bench(parcels=True)
+    made.connect()
+    synced(made, 1, 2, 3)
+    return made
+
+
+def bases(bench: Bench) -> list[Basis | None]:
+    """What the parcels that were sent build on; there is nothing else."""
+    parcels = [frame for frame in bench.frames() if isinstance(frame, Parcel)]
+    return [parcel.basis for parcel in parcels]
+
+
+def test_a_batch_goes_as_a_parcel_after_what_is_held(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    (basis,) = bases(packer)
+    assert basis is not None
+    assert (basis.channel, basis.last, basis.holes) == ("room", 3, RangeSet())
+    (told,) = packer.receive(receipts(1, first_seq=4, body=b"record 3, record 2, record 1"))
+    assert isinstance(told, Receipted)
+
+
+def test_what_has_a_receipt_is_built_on_next(packer: Bench) -> None:
+    body = b"record 3, record 2, record 1"
+    packer.write(body)
+    packer.tick()
+    packer.receive(receipts(1, first_seq=4, body=body))
+    packer.frames()
+    packer.write(body)
+    packer.tick()
+    (basis,) = bases(packer)
+    assert basis is not None
+    assert basis.last == 4
+
+
+def test_without_the_context_the_same_messages_go_again_at_once(packer: Bench) -> None:
+    """Nothing is told to the application, and what has its receipt does not go again."""
+    body = b"record 3, record 2, record 1"
+    for _ in range(3):
+        packer.write(body)
+    packer.tick()
+    assert all(bases(packer))
+    packer.receive(receipts(2, first_seq=4, body=body))
+    assert not packer.receive(Fault(code=Code.CONTEXT))
+    (again,) = packer.frames()
+    assert isinstance(again, Parcel)
+    assert again.basis is None
+    assert again.numbers == (1, 3)
+    assert expand(again, None).messages[0].body == body
+    assert not packer.receive(Fault(code=Code.CONTEXT)), "that of another packet, late"
+    assert not packer.frames()
+
+
+def test_the_next_connection_tries_a_context_again(packer: Bench) -> None:
+    packer.receive(Fault(code=Code.CONTEXT))
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    assert bases(packer) == [None]
+    packer.do(packer.machine.disconnected())
+    packer.connect()
+    assert all(bases(packer))
+
+
+def test_an_earlier_service_gets_the_messages_plain(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    packer.frames()
+    assert not packer.receive(Fault(code=Code.UNSUPPORTED, text="unknown type 5"))
+    assert [type(frame) for frame in packer.frames()] == [Messages]
+
+
+def test_a_fault_that_is_not_about_parcels_is_told(packer: Bench) -> None:
+    (told,) = packer.receive(Fault(code=Code.UNSUPPORTED))
+    assert isinstance(told, Trouble)
+
+
+def test_a_message_without_a_receipt_goes_plain_the_second_time(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    assert all(bases(packer))
+    packer.now += 5.0
+    packer.tick()
+    assert [type(frame) for frame in packer.frames()] == [Messages]
 
 
 # Syncing

@@ -41,6 +41,7 @@ from tidelog.wire.limits import (
     TIME_MS_STOP,
     TRAINED_ID_MIN,
 )
+from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 
@@ -234,6 +235,41 @@ def primed_pushes(draw: st.DrawFn) -> PrimedPush:
 
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
+
+@st.composite
+def bases(draw: st.DrawFn, channels: tuple[str, ...]) -> Basis:
+    """What a parcel builds on, in a channel of its messages or in another one."""
+    last = draw(SEQS)
+    holes = RangeSet([(1, last)]) & draw(range_sets())
+    return Basis(
+        channel=draw(st.one_of(st.sampled_from(channels), CHANNELS)),
+        last=last,
+        holes=holes,
+        check=draw(st.binary(min_size=4, max_size=4)),
+    )
+
+
+@st.composite
+def parcels(draw: st.DrawFn) -> Parcel:
+    """Batches of an outbox, deflated or not: what is in them is another matter."""
+    numbers_ = draw(numbers(b"abcd").filter(bool))
+    if draw(st.booleans()):
+        numbers_ = list(range(numbers_[0], numbers_[0] + len(numbers_)))
+    names = CHANNELS if draw(st.booleans()) else st.just(draw(CHANNELS))
+    channels = tuple(draw(names) for _ in numbers_)
+    plain = draw(st.booleans())
+    return Parcel(
+        outbox=draw(OUTBOXES),
+        numbers=tuple(numbers_),
+        channels=channels,
+        sents=tuple(draw(TIMES) - draw(TIMES) for _ in numbers_),
+        kinds=tuple(0 if plain else draw(KINDS) for _ in numbers_),
+        content_types=tuple("" if plain else draw(CONTENT_TYPES) for _ in numbers_),
+        basis=draw(st.one_of(st.none(), bases(channels))),
+        deflated=draw(st.binary(max_size=40)),
+    )
+
+
 DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_STOP - 1)
 FETCHES = st.builds(
     Fetch,
@@ -262,3 +298,6 @@ def pieces(draw: st.DrawFn) -> Piece:
 FRAMES = st.one_of(
     messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), primed_pushes(), FAULTS, FETCHES, pieces()
 )
+"""What has a form in both encodings."""
+
+PACKED_FRAMES = st.one_of(FRAMES, parcels())

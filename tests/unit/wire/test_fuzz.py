@@ -9,11 +9,25 @@ from hypothesis import strategies as st
 from tidelog.wire import payload
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
-from unit.wire.strategies import FRAMES
+from unit.wire.strategies import FRAMES, parcels
 
 FIRST_BYTES = st.sampled_from(
-    [b"\x21", b"\x22", b"\x31", b"\x32", b"\x34", b"\x35", b"\x36", b"\x24", b"\x37", b"{", b'{"type":"']
+    [
+        b"\x21",
+        b"\x22",
+        b"\x31",
+        b"\x32",
+        b"\x34",
+        b"\x35",
+        b"\x36",
+        b"\x24",
+        b"\x25",
+        b"\x37",
+        b"{",
+        b'{"type":"',
+    ]
 )
 LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
 CHANGES = st.lists(
@@ -56,6 +70,8 @@ def try_to_read(data: bytes) -> None:
         return
     again, _ = payload.decode(payload.encode(frame, encoding))
     assert again == frame
+    if isinstance(frame, Parcel):
+        return
     other = Encoding.PACKED if encoding is Encoding.JSON else Encoding.JSON
     assert payload.encode(frame, other)
 
@@ -70,6 +86,13 @@ def test_changed_frames_raise_only_protocol_errors(
     frame: Frame, encoding: Encoding, changes: list[tuple[str, int, int]]
 ) -> None:
     try_to_read(mutated(payload.encode(frame, encoding), changes))
+
+
+@given(parcels(), CHANGES)
+def test_changed_parcels_raise_only_protocol_errors(
+    parcel: Parcel, changes: list[tuple[str, int, int]]
+) -> None:
+    try_to_read(mutated(payload.encode(parcel, Encoding.PACKED), changes))
 
 
 @pytest.mark.fuzz

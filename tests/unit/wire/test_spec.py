@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 
 import pytest
 
 from tidelog.codec.dictionaries import builtin, inflated
+from tidelog.codec.parcels import Ground, expand, pack
+from tidelog.codec.preset import Held, walk
 from tidelog.wire import jsonform, limits, packed, runs, varint
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Messages, Receipts, Type
 from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.parcels import Parcel
 
 ROOT = Path(__file__).parents[3]
 SPEC = (ROOT / "devices/tidelog/wire/SPEC.md").read_text("utf8")
 PAIRS = re.findall(r"```hex\n(.*?)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
 JSONS = re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL)
+RECORDS = [Held(2, 1760001373811, b"hello"), Held(1, 1760001373000, b"is anybody at home?")]
+PRESET = walk(RECORDS)
+assert PRESET is not None
+GROUND = Ground(channel="room1", preset=PRESET)
 HEADINGS = set(re.findall(r"^## (.+)$", SPEC, re.MULTILINE))
 
 
@@ -38,8 +46,23 @@ def table(heading: str, after: str = "") -> list[list[str]]:
 @pytest.mark.parametrize(("annotated", "text"), PAIRS)
 def test_an_example_in_bytes_is_the_example_in_json(annotated: str, text: str) -> None:
     frame = jsonform.decode(text.encode())
-    assert packed.decode(octets(annotated)) == frame
-    assert packed.encode(frame) == octets(annotated)
+    read = packed.decode(octets(annotated))
+    if isinstance(read, Parcel):
+        assert isinstance(frame, Messages)
+        assert expand(read, GROUND.preset) == frame
+        written = pack(frame, GROUND)
+        assert written is not None
+        # What deflate makes is not the same everywhere, as long as it makes the same text.
+        assert replace(written, deflated=read.deflated) == read
+    else:
+        assert read == frame
+        assert packed.encode(frame) == octets(annotated)
+
+
+def test_the_example_of_a_parcel_builds_on_the_records_that_are_told() -> None:
+    section = SPEC.split("\n## Parcel\n")[1].split("\n## ")[0]
+    told = " and ".join(f"{record.seq} `{record.body.decode()}`" for record in reversed(RECORDS))
+    assert f"After the records {told}, the latter of the time {RECORDS[0].time}:" in section
 
 
 def test_every_example_in_bytes_is_paired_and_every_type_has_one() -> None:

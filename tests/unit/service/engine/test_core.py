@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.shelf import Shelf
+from tidelog.codec.deflate import Deflate
 from tidelog.codec.dictionaries import Dictionary
+from tidelog.codec.parcels import Ground, pack
+from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, Unavailable
@@ -27,6 +31,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
+from tidelog.wire.parcels import Basis
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
@@ -210,6 +215,34 @@ def test_a_fault_of_our_own_on_a_topic_of_nobody_is_told_to_nobody() -> None:
     assert internal_fault(Packet("nonsense", b"")) is None
 
 
+def test_a_parcel_is_stored_once_however_it_comes(engine: Engine, store: Shelf) -> None:
+    """Sent again plain after its receipt was lost, it is the same message."""
+    store.fill("room", [b"is anybody at home?"])
+    frame = Messages(
+        outbox=OUTBOX, messages=(Message(n=1, channel="room", body=b"is anybody there?", sent=500),)
+    )
+    preset = Preset(text=b"is anybody at home?\0", time=1_000, seqs=(1,), full=False)
+    parcels = [pack(frame, Ground(channel="room", preset=preset)), pack(frame, None)]
+    ways = [wire.encode(way, Encoding.PACKED) for way in (*parcels, frame) if way]
+    answers = {engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000) for payload in ways}
+    assert len(answers) == 1
+    assert (engine.tally["stored"], engine.tally["duplicates"]) == (1, 2)
+
+
+def test_a_parcel_after_other_records_stores_nothing(engine: Engine, store: Shelf) -> None:
+    frame = Messages(outbox=OUTBOX, messages=(Message(n=1, channel="room", body=b"hello"),))
+    parcel = pack(
+        frame, Ground(channel="room", preset=Preset(text=b"hello\0", time=1, seqs=(1,), full=False))
+    )
+    assert parcel is not None
+    payload = wire.encode(parcel, Encoding.PACKED)
+    ((_, fault),) = read(engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000))
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.rid) == (Code.CONTEXT, 0)
+    assert engine.tally == {"refused_context": 1}
+    assert not store.records[1]
+
+
 # Bad input
 
 
@@ -256,6 +289,14 @@ def test_bad_requests_are_answered_with_a_code_and_the_engine_lives(engine: Engi
         assert frame.code is code
         assert engine.tally[f"refused_{code.word}"] == 1
     assert isinstance(read(engine.handle([request()], 9_000))[0][1], Delta)
+
+
+def test_a_bomb_is_answered_with_a_code(engine: Engine) -> None:
+    bomb = Deflate().compress(bytes(30_000_000), b"")
+    payload = b"\x25abcd\x00\x01\x04room\x00" + bomb
+    ((_, fault),) = read(engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000))
+    assert isinstance(fault, Fault)
+    assert fault.code is Code.LIMIT
 
 
 def test_one_bad_packet_does_not_hurt_the_others_of_its_batch(engine: Engine) -> None:
@@ -333,6 +374,16 @@ def test_whatever_arrives_the_engine_lives(seed: int) -> None:
         assert sorted(store.records[log.id]) == list(range(1, log.head + 1))
 
 
+def _any_parcel(rng: Random, n: int) -> bytes:
+    channel = rng.choice(["room", "theirs"])
+    basis = Basis(channel=channel, last=rng.randrange(1, 9), check=b"crc!")
+    frame = Messages(outbox=OUTBOX, messages=(Message(n=n, channel="room", body=b"a", sent=500),))
+    parcel = pack(frame, None)
+    assert parcel is not None
+    based = replace(parcel, basis=basis)
+    return wire.encode(rng.choice([parcel, based]), Encoding.PACKED)
+
+
 def _any_packet(rng: Random) -> Packet:
     device = rng.choice(["ann-phone", "bob-phone", "cem-phone", "zoe-phone"])
     n = rng.choice([1, 2, 3, 70_000, 2**52])
@@ -341,6 +392,7 @@ def _any_packet(rng: Random) -> Packet:
             message(n, rng.choice([b"a", b"b"]), device=device, channel=rng.choice(["room", "theirs"])),
             request(rng.randrange(65_536), device=device, live=rng.random() < 0.5),
             Packet(f"tl1/{device}/put/{n}/room", rng.randbytes(3)),
+            Packet(f"tl1/{device}/msg", _any_parcel(rng, n)),
             Packet(f"tl1/{device}/msg/theirs", rng.randbytes(3)),
             Packet(f"tl1/{device}/status", rng.choice([b"0", b"1", b"2", b"9"])),
         ]

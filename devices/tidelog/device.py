@@ -100,9 +100,9 @@ class Device:
         store: path of the SQLite file that keeps records, holdings and outbox, or ``":memory:"``, which
             loses the outbox when the process ends.
         codec: ``"auto"`` takes whatever the service picks of what this installation can decode; or one name.
-        context_kib: how much of the records that it holds may serve to decompress an answer: 0 to 256, rounded
-            down to a power of two of at least 4; ``None`` leaves it to the service. It costs the device
-            some tens of milliseconds and megabytes at the most.
+        context_kib: how much of the records that it holds may serve to decompress an answer: 0 to 256,
+            rounded down to a power of two of at least 4; ``None`` leaves it to the service. It costs the
+            device some tens of milliseconds and megabytes at the most.
         live: whether records are pushed as they are stored, while connected.
         transport: instead of the network, e.g. a `tidelog.mqtt.loopback.LoopbackTransport`.
         page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.

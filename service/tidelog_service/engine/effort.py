@@ -1,4 +1,4 @@
-"""What an answer may cost in time: codec, order and context, by what they save and how busy the service is."""
+"""What an answer may cost in time: codec, order, context, by what they save and how busy the service is."""
 
 from __future__ import annotations
 

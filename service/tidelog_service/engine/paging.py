@@ -1,4 +1,4 @@
-"""Requests for pages, a batch at a time: drafts, their bodies compressed side by side, pages (SPEC.md, "Page")."""
+"""Requests for pages, a batch at a time: drafts, bodies compressed side by side, pages (SPEC.md, "Page")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of several logs in the order in which an answer takes them, read no further than they are needed."""
+"""Records of several logs in the order in which an answer takes them, read no further than needed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the service knows of a device between its requests (SPEC.md, "Tokens").
 
-Sent is not received: an account moves on only when a later request proves by its digest that the page arrived.
+Sent is not received: an account moves on only when a later request proves by its digest that the page came.
 Until then both stand, the one before and those that pages may have made of it.
 """
 

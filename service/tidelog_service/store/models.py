@@ -176,7 +176,7 @@ class Token(Model):
     device = TextField()
     token = BlobField()
     used = BigIntegerField()
-    # Up to some hundred kilobytes: an index tree without rowids would spread such rows over pages of their own.
+    # Up to some hundred kilobytes: without rowids such rows would be spread over pages of their own.
     account = BlobField()
 
     class Meta:

@@ -235,7 +235,12 @@ def test_messages_are_compressed_unless_that_is_not_wanted(wire: Wire, codec: st
         (lambda phone: phone.send("room1", "x", content_type="y" * 100), "usage"),
         (lambda phone: phone.drop("room1", [(5, 3)]), "usage"),
         (lambda phone: phone.sync(order="random"), "usage"),
-        (lambda phone: phone.sync(max_bytes=300), "unsupported"),
+        (lambda phone: phone.sync(order="channel"), "usage"),
+        (lambda phone: phone.sync(newest=0), "usage"),
+        (lambda phone: phone.sync(newest=2**53), "usage"),
+        (lambda phone: phone.sync(max_bytes=255), "budget"),
+        (lambda phone: phone.sync(max_bytes=0), "budget"),
+        (lambda phone: phone.sync(max_body=300), "unsupported"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_sent(
@@ -250,7 +255,14 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
 
 
 def test_a_bad_device_id_page_size_or_codec_is_refused() -> None:
-    for options in ({"device": "Phone"}, {"page_bytes": 10}, {"codec": "lzma"}, {"context_kib": 64}):
+    wrong: tuple[dict[str, object], ...] = (
+        {"device": "Phone"},
+        {"page_bytes": 10},
+        {"codec": "lzma"},
+        {"context_kib": 257},
+        {"context_kib": -1},
+    )
+    for options in wrong:
         arguments = {"device": "aphone", "secret": "s", "store": ":memory:", **options}
         with pytest.raises(UsageError):
             Device("mqtt://x", **arguments)  # type: ignore[arg-type]  # that is the point

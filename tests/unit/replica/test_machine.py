@@ -24,6 +24,7 @@ from tidelog.wire.frames import (
     Delta,
     Fault,
     Frame,
+    Page,
     Message,
     Messages,
     Part,
@@ -572,7 +573,7 @@ def test_after_a_reconnect_live_channels_are_topped_up(bench: Bench) -> None:
     bench.tick()
     request = bench.request()
     assert not request.everywhere
-    assert request.statements[0].want == EVERYTHING
+    assert request.statements[0].want is None, "all of it, what is still to be written included"
 
 
 def test_a_sync_of_everything_makes_the_top_up_needless(bench: Bench) -> None:
@@ -739,7 +740,7 @@ def _anything(bench: Bench, rng: Random) -> None:
 
 def _any_frame(bench: Bench, rng: Random) -> Frame:
     waiting = bench.machine._requests.open
-    rid = waiting.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
+    rid = waiting.question.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
     ns = sorted(rng.sample(range(1, 9), rng.randrange(1, 4)))
     match rng.randrange(5):
         case 0 if ns[0] > 1 and rng.random() < 0.5:
@@ -774,7 +775,7 @@ def _any_parts(rng: Random, ns: list[int]) -> tuple[Part, ...]:
 
 
 def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     assert bench.machine.due() == 0
     bench.tick()
     bench.receive(piece(fetch_of(bench), size=10))
@@ -786,16 +787,28 @@ def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
     assert (bench.frames(), bench.events, bench.machine.due()) == ([], [], None)
     bench.boot()
     bench.connect()
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     bench.tick()
     assert bench.frames() == []
+
+
+def test_a_page_names_a_dictionary_and_a_sync_with_a_budget_passes_it_over() -> None:
+    bench = Bench(pages=True)
+    bench.connect()
+    for max_bytes, wanted in ((500, []), (0, [TEXT.id])):
+        bench.do(bench.machine.sync(Job(id=7, channels=None, max_bytes=max_bytes), bench.now))
+        bench.tick()
+        request = bench.request()
+        bench.sent.clear()
+        bench.receive(Page(rid=request.rid, dictionary=TEXT.id))
+        assert [frame.dictionary for frame in bench.frames() if isinstance(frame, Fetch)] == wanted
 
 
 def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> None:
     bench.sync()
     request = bench.request()
     bench.sent.clear()
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     bench.tick()
     assert bench.frames() == []
     bench.receive(Delta(rid=request.rid, more=False))
@@ -803,7 +816,7 @@ def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> Non
 
 
 def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(bench: Bench) -> None:
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(piece(fetch_of(bench), size=10))
     assert fetch_of(bench).offset == 10
@@ -817,7 +830,7 @@ def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(b
 def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
     made = [trained(b"text %d" % at) for at in range(5)]
     for one in made:
-        bench.do(bench.machine.want_dictionary(one.id))
+        bench.machine._dictionaries.want(one.id)
         bench.tick()
         bench.receive(piece(fetch_of(bench), dictionary=one))
     assert bench.store.load().dictionaries == tuple(one.id for one in made[1:])
@@ -825,7 +838,7 @@ def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
 
 
 def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) -> None:
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(piece(fetch_of(bench), dictionary=trained(b"something else")))
     assert bench.store.load().dictionaries == ()
@@ -835,7 +848,7 @@ def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) ->
 
 
 def test_a_fault_that_answers_a_fetch_is_no_trouble(bench: Bench) -> None:
-    bench.do(bench.machine.want_dictionary(TEXT.id))
+    bench.machine._dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(Fault(code=Code.BUSY, rid=fetch_of(bench).rid))
     assert (bench.events, bench.frames()) == ([], [])

@@ -17,13 +17,13 @@ from tidelog.wire import payload as wire
 from tidelog.wire.frames import Delta, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
-from tidelog.wire.ranges import EVERYTHING, RangeSet
+from tidelog.wire.ranges import RangeSet
 
 
 @pytest.fixture
 def bench() -> Bench:
     """A machine that is online and has synced records 1 to 4 of the room."""
-    made = Bench()
+    made = Bench(pages=True)
     made.connect()
     made.sync()
     answer(made, 1, 2, 3, 4)
@@ -81,7 +81,7 @@ def test_without_the_records_that_prime_it_nothing_is_kept_and_the_device_asks(b
     assert bench.machine.holdings.by_channel["room"].head == 4
     request = asked_after(bench, 2.0)
     assert request.statements[0].have == runs((1, 5))
-    assert request.statements[0].want == EVERYTHING
+    assert request.statements[0].want is None
     assert not request.plain, "what is lacking is wanted: the next push can be read"
     answer(bench, 5, 6)
     assert [seq for seq, _ in held(bench)] == [1, 2, 3, 4, 5, 6]

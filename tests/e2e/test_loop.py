@@ -190,7 +190,7 @@ def test_later_features_say_so(stack: Stack) -> None:
     stack.start()
     with stack.device("aphone") as phone:
         for call in (
-            lambda: phone.sync(newest=30),
+            lambda: phone.sync(authors=["bob"]),
             lambda: phone.edit("room1", 1, "x"),
             phone.preview,
             lambda: phone.sync(mode="manifest"),

@@ -90,12 +90,14 @@ class Columns:
         self._plain = plain
         self.authors = Names([[meta.author for meta in line] for line in held], given=authors)
         self._times = Numbers(steps for line in lines for steps in _steps(line, plain=plain))
+        # Of a plain page the rest is not told: held records need not teach what nobody asks.
+        told = [] if plain else held
         self.types = Names(
-            [[meta.content_type for meta in line] for line in held], known=(_TYPE_DEFAULT,), given=types
+            [[meta.content_type for meta in line] for line in told], known=(_TYPE_DEFAULT,), given=types
         )
-        self._kinds = Numbers([meta.kind for meta in line] for line in held)
-        self._lags = Numbers([zigzag(meta.lag) for meta in line] for line in held)
-        self._cuts = Numbers([meta.cut for meta in line] for line in held)
+        self._kinds = Numbers([meta.kind for meta in line] for line in told)
+        self._lags = Numbers([zigzag(meta.lag) for meta in line] for line in told)
+        self._cuts = Numbers([meta.cut for meta in line] for line in told)
 
     def walk(self, way: Way) -> list[Meta]:
         """Write or read the page's records, in the order of the lines.
@@ -116,7 +118,8 @@ class Columns:
             if item.held is not None:
                 meta = item.held
                 self.authors.pass_by(meta.author)
-                self.types.pass_by(meta.content_type)
+                if not self._plain:
+                    self.types.pass_by(meta.content_type)
             else:
                 # A step tells something of the next one only where nothing lies between.
                 before = self._times.symbol(step) if seq + 1 == item.seq else 0

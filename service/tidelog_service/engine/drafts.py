@@ -17,7 +17,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings, Told
 from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
-from tidelog_service.engine.reading import Line, StoredHeld, ordered
+from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
 
 _TOLD_BYTES: Final = 12
 """Of what is told of a channel beside its name, generously."""
@@ -54,9 +54,9 @@ class Draft:
         """Of the bodies that may go, with their ends."""
         return sum(bodies.size(entry.body) for entry in self.entries)
 
-    def primed(self, store: Store, context_bytes: int) -> Context:
+    def primed(self, store: Store, memory: Memory, context_bytes: int) -> Context:
         """What primes the page, for a budget of context."""
-        held = StoredHeld(store, self.logs, self.inquiry.account, self.inquiry.terms.rule)
+        held = StoredHeld(store, memory, self.logs, self.inquiry.account, self.inquiry.terms.rule)
         lacking = [(lack.channel, lack.seqs) for lack in self.lacks]
         return choose(lacking, held, context_bytes, history=history_records(len(self.entries)))
 

@@ -26,6 +26,7 @@ from tidelog_service.engine.inquiries import Inquiry, stated
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.reading import Memory
 from tidelog_service.engine.tokens import Kept
 
 _FRAME_BYTES: Final = 16
@@ -116,6 +117,7 @@ class Paging:
         self._bounds = bounds
         self._tally = tally
         self._experience: dict[str, Experience] = {}
+        self._memory = Memory()
 
     def answer(self, batch: Sequence[Asked], now_ms: int) -> list[Reply]:
         """Answer each request with a page, or a fault.
@@ -230,7 +232,7 @@ class Paging:
             return
         if work.effort.context_bytes:
             work.context = work.draft.primed(
-                self._store, work.effort.context_bytes if work.effort.codec else 0
+                self._store, self._memory, work.effort.context_bytes if work.effort.codec else 0
             )
         header = len(packed.encode(self._page(work, None)))
         records = len(work.draft.entries)

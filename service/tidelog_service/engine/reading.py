@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
 from tidelog.codec.context import Entry, Key, order
 from tidelog.codec.page import Rule
+from tidelog.wire.limits import BODY_BYTES_MAX
 from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standings
@@ -15,15 +17,63 @@ from tidelog_service.engine.ports import Log, Row, Store
 
 _BATCH_FIRST: Final = 64
 _BATCH_MAX: Final = 128
-_BATCH_BYTES: Final = 1 << 18
-"""Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
+_BATCH_BYTES: Final = _BATCH_MAX * BODY_BYTES_MAX
+"""Read at a time from one log: few, so that little is read in vain; the bodies bound themselves."""
 
 
-def entry_of(channel: str, row: Row, rule: Rule) -> Entry:
+MEMORY_BYTES: Final = 64 << 20
+"""Of records kept for the next answers: the newest of some hundred logs."""
+
+_ENTRY_BYTES: Final = 500
+"""What a record takes beside its body, in Python."""
+
+
+def entry_of(channel: str, row: Row) -> Entry:
     """A stored record as pages and contexts take it."""
     seq, author, time, sent, kind, content_type, body = row
     meta = Meta(author, time, kind, sent - time, content_type)
-    return Entry(channel, seq, rule.told(meta) if rule.seconds else meta, body, len(body))
+    return Entry(channel, seq, meta, body, len(body))
+
+
+class Memory:
+    """The records that primed the last answers, by log: the next one is mostly primed with the same.
+
+    A record never changes under its epoch and seq, so nothing here grows old; it is only let go of.
+
+    Args:
+        bytes_max: of all records kept.
+    """
+
+    __slots__ = ("_bytes", "_bytes_max", "_logs")
+
+    def __init__(self, bytes_max: int = MEMORY_BYTES) -> None:
+        """See the class."""
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._logs: OrderedDict[tuple[int, int], dict[int, Entry]] = OrderedDict()
+
+    def of(self, log: Log) -> Mapping[int, Entry]:
+        """What is kept of a log's incarnation, by seq; it counts as used."""
+        key = log.id, log.epoch
+        if key not in self._logs:
+            return {}
+        self._logs.move_to_end(key)
+        return self._logs[key]
+
+    def add(self, log: Log, entries: Sequence[Entry]) -> None:
+        """Keep records of a log; where all are too many, the logs longest unused go."""
+        kept = self._logs.setdefault((log.id, log.epoch), {})
+        for entry in entries:
+            if entry.body_bytes <= BODY_BYTES_MAX and entry.seq not in kept:
+                kept[entry.seq] = entry
+                self._bytes += _weight(entry)
+        while self._bytes > self._bytes_max:
+            _, gone = self._logs.popitem(last=False)
+            self._bytes -= sum(map(_weight, gone.values()))
+
+
+def _weight(entry: Entry) -> int:
+    return entry.body_bytes + _ENTRY_BYTES
 
 
 class Line:
@@ -34,22 +84,16 @@ class Line:
         log: of which log.
         seqs: finite; those without a record are passed over.
         rule: ascending where the oldest come first, else descending; and how times are told.
-        read: records that were read before, by seq: not read again.
+        memory: of records that were read before; nothing is kept, if not given.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_oldest_first", "_read", "_rest", "_rule", "_seqs", "_store", "log")
+    __slots__ = ("_found", "_memory", "_oldest_first", "_rest", "_rule", "_seqs", "_store", "log")
 
     def __init__(
-        self,
-        store: Store,
-        log: Log,
-        seqs: RangeSet,
-        *,
-        rule: Rule,
-        read: Mapping[int, Entry] | None = None,
+        self, store: Store, log: Log, seqs: RangeSet, *, rule: Rule, memory: Memory | None = None
     ) -> None:
         """See the class."""
         self.log = log
@@ -57,8 +101,8 @@ class Line:
         self._seqs = self._rest = seqs
         self._rule = rule
         self._oldest_first = rule.oldest_first
+        self._memory = memory
         self._found = 0
-        self._read = read
 
     def __iter__(self) -> Iterator[Entry]:
         """The records."""
@@ -68,8 +112,12 @@ class Line:
             self._rest -= some
             entries = self._entries(some)
             self._found += len(entries)
-            yield from entries
+            yield from self._told(entries)
             batch = min(2 * batch, _BATCH_MAX)
+
+    def all(self) -> Sequence[Entry]:
+        """The records, all at once: for a few hundred."""
+        return self._told(self._entries(self._seqs))
 
     def voids(self) -> RangeSet:
         """The seqs that were looked at so far and have no record; only after nothing more is taken."""
@@ -78,14 +126,25 @@ class Line:
             return EMPTY
         return looked - RangeSet.of(entry.seq for entry in self._stored(looked))
 
-    def _entries(self, seqs: RangeSet) -> list[Entry]:
+    def _told(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        if not self._rule.seconds:
+            return entries
+        return [entry._replace(meta=self._rule.told(entry.meta)) for entry in entries]
+
+    def _entries(self, seqs: RangeSet) -> Sequence[Entry]:
         """The records of a few seqs, in order."""
-        if not self._read:
+        if self._memory is None:
             return self._stored(seqs)
-        known = {seq: self._read[seq] for seq in seqs if seq in self._read}
-        rest = seqs - RangeSet.of(known) if known else seqs
-        found = known | {entry.seq: entry for entry in self._stored(rest)}
-        return [found[seq] for seq in sorted(found, reverse=not self._oldest_first)]
+        known = self._memory.of(self.log)
+        order = list(seqs) if self._oldest_first else list(seqs)[::-1]
+        unknown = [seq for seq in order if seq not in known]
+        if not unknown:
+            return [known[seq] for seq in order]
+        read = self._stored(RangeSet.of(unknown))
+        found = {entry.seq: entry for entry in read}
+        entries = [found.get(seq) or known.get(seq) for seq in order]
+        self._memory.add(self.log, read)
+        return [entry for entry in entries if entry is not None]
 
     def _stored(self, seqs: RangeSet) -> list[Entry]:
         entries: list[Entry] = []
@@ -93,11 +152,11 @@ class Line:
             rows = self._store.rows(
                 self.log.id,
                 seqs,
-                records_max=seqs.count,
+                records_max=min(seqs.count, _BATCH_MAX),
                 bytes_max=_BATCH_BYTES,
                 newest_first=not self._oldest_first,
             )
-            entries += [entry_of(self.log.name, row, self._rule) for row in rows]
+            entries += [entry_of(self.log.name, row) for row in rows]
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
             seqs = seqs & self._beyond(rows[-1].seq) if rows else EMPTY
         return entries
@@ -157,21 +216,24 @@ class StoredHeld:
 
     Args:
         store: where the records are.
+        memory: those that were read before.
         logs: those in scope, by name.
         account: what the device has.
         rule: how the answer tells of records.
     """
 
-    __slots__ = ("_held", "_logs", "_read", "_rule", "_store")
+    __slots__ = ("_held", "_logs", "_memory", "_rule", "_store")
 
-    def __init__(self, store: Store, logs: Mapping[str, Log], account: Standings, rule: Rule) -> None:
+    def __init__(
+        self, store: Store, memory: Memory, logs: Mapping[str, Log], account: Standings, rule: Rule
+    ) -> None:
         """See the class."""
         self._store = store
+        self._memory = memory
         # Context is read from the newest down, whatever comes first in the answer.
         self._rule = Rule(seconds=rule.seconds)
         self._logs = logs
         self._held = {one.channel: one.kept for one in account if one.have and one.channel in logs}
-        self._read: dict[str, dict[int, Entry]] = {}
 
     def seqs(self) -> Mapping[str, RangeSet]:
         """See `tidelog.codec.context.Held`."""
@@ -182,16 +244,16 @@ class StoredHeld:
         by_channel: dict[str, list[int]] = {}
         for channel, seq in keys:
             by_channel.setdefault(channel, []).append(seq)
-        for channel, seqs in by_channel.items():
-            read = self._read.setdefault(channel, {})
-            for entry in Line(self._store, self._logs[channel], RangeSet.of(seqs), rule=self._rule):
-                read[entry.seq] = entry
-        return [self._read[channel][seq] for channel, seq in keys if seq in self._read[channel]]
+        found = {
+            (channel, entry.seq): entry
+            for channel, seqs in by_channel.items()
+            for entry in self._line(channel, RangeSet.of(seqs)).all()
+        }
+        return [found[key] for key in keys if key in found]
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""
         return newest([self._line(channel, seqs) for channel, seqs in self._held.items()])
 
     def _line(self, channel: str, seqs: RangeSet) -> Line:
-        read = self._read.get(channel, {})
-        return Line(self._store, self._logs[channel], seqs, rule=self._rule, read=read)
+        return Line(self._store, self._logs[channel], seqs, rule=self._rule, memory=self._memory)

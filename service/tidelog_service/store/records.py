@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import Final, TypeVar
 
 from tidelog.wire import runs
-from tidelog.wire.limits import MESSAGE_WINDOW
+from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
@@ -151,7 +152,8 @@ class RecordStore(Store):
         """See `Store.keep_tokens`."""
         rows = [(one.device, one.token, now_ms, one.account) for one in kept]
         fresh = sorted({one.device for one in kept if one.fresh})
-        with self._database.transaction():
+        # A lost token costs its device some bytes: nobody waits for the disk here.
+        with self._database.transaction(durable=False):
             self._database.write_many(self._sql.keep_token, rows)
             self._database.write_many(
                 self._sql.forget_tokens, [(device, device, TOKENS_MAX) for device in fresh]
@@ -202,6 +204,8 @@ def _statement(
 
 
 def _within(read: Iterable[Fields], *, records_max: int, bytes_max: int) -> list[Fields]:
+    if records_max * BODY_BYTES_MAX <= bytes_max:
+        return list(islice(read, max(records_max, 0)))
     found: list[Fields] = []
     size = 0
     if records_max <= 0:

@@ -51,6 +51,7 @@ class Service:
 
     Attributes:
         engine: its ``tally`` tells what happened; owned by the worker's thread.
+        presses: the processes that compress for it.
         link: to the broker; its counts may be read.
     """
 
@@ -66,6 +67,7 @@ class Service:
         self._fault: Exception | None = None
         self._worker: Worker | None = None
         self.engine: Engine | None = None
+        self.presses: Presses | None = None
         self.link: Link | None = None
         self.host = settings.broker.host
         self.port = settings.broker.port
@@ -132,7 +134,9 @@ class Service:
 
     def _presses(self) -> Presses:
         processes = self._settings.codec.processes
-        presses = Presses(min(cores(), PROCESSES_AUTO_MAX) if processes == PROCESSES_AUTO else processes)
+        if processes == PROCESSES_AUTO:
+            processes = min(cores(), PROCESSES_AUTO_MAX)
+        presses = self.presses = Presses(processes)
         # Before the worker, which uses them until it has served what was received.
         self._stack.callback(presses.close)
         return presses

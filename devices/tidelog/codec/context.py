@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final, NamedTuple, Protocol
 
 from tidelog.codec import bodies
@@ -20,9 +20,9 @@ from tidelog.wire.ranges import EMPTY, RangeSet
 BODY_BYTES_MAX: Final = 1_024
 """Larger bodies are no context: they crowd out many small ones, and cut ones are always larger."""
 
-HISTORY_MIN: Final = 128
+HISTORY_MIN: Final = 64
 HISTORY_MAX: Final = 512
-HISTORY_EACH: Final = 8
+HISTORY_EACH: Final = 4
 """Held records that prime the columns, for each record of the page: 4 us each, and more bring nothing."""
 
 LOOKS_MAX: Final = 16_384
@@ -181,6 +181,10 @@ def _rings(lacking: Sequence[tuple[str, RangeSet]], held: Mapping[str, RangeSet]
 def _turns(ways: list[tuple[str, Iterator[int]]]) -> Iterator[Key]:
     """One of each in turn, until all have ended."""
     while ways:
+        if len(ways) == 1:  # the newest alone are missing: most of the time
+            channel, way = ways[0]
+            yield from zip(repeat(channel), way, strict=False)
+            return
         left = []
         for channel, way in ways:
             seq = next(way, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from tidelog_cli.bytes_bench.scenarios import Case, Scenario
 from tidelog_cli.deployment import opened_database
 from tidelog_fleet.links import Link, Links
 from tidelog_service.config import load
+from tidelog_service.presses import Presses
 from tidelog_service.runner import Service
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.transfer import ImportLine, import_records
@@ -33,6 +33,7 @@ _DEVICES: Final = tuple(f"bench-{n:02}" for n in range(8))
 _DATA: Final = "data"
 _SYNC_SECONDS: Final = 300.0
 _CONNECT_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 10.0
 _QUIET_SECONDS: Final = 0.15
 _POLL_SECONDS: Final = 0.01
 _SETTLE_SECONDS: Final = 30.0
@@ -81,7 +82,24 @@ def rigged(log: Sequence[Row], *, codec: str = "auto") -> Iterator[Rig]:
         at_end.callback(service.stop)
         [worker] = [each for each in threading.enumerate() if each.name == _WORKER and each not in workers]
         links = at_end.enter_context(Links(service.url))
-        yield Rig(links, secrets, folder=Path(name), codec=codec, worker=worker, at_end=at_end)
+        yield Rig(
+            links,
+            secrets,
+            folder=Path(name),
+            codec=codec,
+            worker=worker,
+            presses=started(service),
+            at_end=at_end,
+        )
+
+
+def started(service: Service) -> Presses:
+    """The processes that compress for a service, up and ready: what a start takes is not a sync's."""
+    if service.presses is None:
+        raise Unavailable("the service has not started", code="bench_service")
+    service.presses.start()
+    service.presses.wait_ready(_READY_SECONDS)
+    return service.presses
 
 
 def _filled(data: Path, log: Sequence[Row]) -> dict[str, str]:
@@ -117,10 +135,12 @@ class Rig:
         folder: Path,
         codec: str,
         worker: threading.Thread,
+        presses: Presses,
         at_end: ExitStack,
     ) -> None:
         """See the class."""
         self._folder = folder
+        self._presses = presses
         self._links = links
         self._secrets = secrets
         self._codec = codec
@@ -203,7 +223,7 @@ class Rig:
     def _cpu_seconds(self) -> float:
         """Of the worker's thread, and of the processes that compress for it, those that ended included."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        running = sum(_process_seconds(child.pid) for child in multiprocessing.active_children())
+        running = sum(_process_seconds(pid) for pid in self._presses.pids)
         return _thread_seconds(self._worker) + running + ended.ru_utime + ended.ru_stime
 
 

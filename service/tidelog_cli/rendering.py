@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from tidelog.codec.parcels import expand
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame, Presence
+from tidelog.wire.frames import Frame, Page, Presence, Resync, SyncRequest
 from tidelog.wire.json_messages import body_fields
 from tidelog.wire.json_sync import from_ranges
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode
 from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic
+from tidelog_cli import pages_shown
 from tidelog_cli.packets import Packet
 from tidelog_cli.terminal import printable, styled
 
@@ -48,7 +49,20 @@ def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
         if address.verb == "status":
             return "plain", _presence(packet.payload)
     frame, encoding = decode(packet.payload)
-    return encoding.value, _parcel(frame) if isinstance(frame, Parcel) else _fields(frame)
+    return encoding.value, _shown(frame)
+
+
+def _shown(frame: Frame) -> dict[str, Any]:
+    match frame:
+        case Parcel():
+            return _parcel(frame)
+        case Resync():
+            return pages_shown.resync(frame)
+        case Page():
+            return pages_shown.page(frame)
+        case SyncRequest():
+            return _fields(frame) | pages_shown.asked(frame)
+    return _fields(frame)
 
 
 def _fields(frame: Frame) -> dict[str, Any]:

@@ -140,6 +140,7 @@ class Machine:
         self._device = device
         self._tuning = tuning
         self._shelf = shelf
+        self._trusts = True
         self._tokens = Tokens(snapshot.tokens)
         self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
         ability = Ability(
@@ -207,7 +208,7 @@ class Machine:
 
     def sync(self, job: Job, now: float) -> Step:
         """Begin a sync; its end comes as `SyncEnded`."""
-        job.started = now
+        job.started, job.primed = now, self._trusts
         if job.channels is None and not job.wanted_only:
             self._repairs.cancel_resume()
         self._requests.add(job)
@@ -234,7 +235,7 @@ class Machine:
 
     def connected(self, now: float) -> Step:
         """The link is up: everything that waits for an answer is asked again."""
-        self.online = True
+        self.online = self._trusts = True
         self.outbox.restart()
         self._parcels.restart()
         if self._tuning.live and self._live_channels():
@@ -357,7 +358,7 @@ class Machine:
             holding.wants_all for holding in self.holdings.by_channel.values()
         )
         if everything and self._requests.has_token(None, self._tokens):
-            return Job(id=0, channels=None, repair=True, mends=channels, started=now)
+            return Job(id=0, channels=None, repair=True, mends=channels, primed=self._trusts, started=now)
         return Job(id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now)
 
     def _live_channels(self) -> list[str]:
@@ -550,10 +551,12 @@ class Machine:
     def _distrust(self, answered: Open, error: ProtocolError, effects: _Effects) -> None:
         """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
 
-        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds, and
+        so it does until the next connection.
         """
         job = answered.job
         self._forget_token(answered.question.scope, effects)
+        self._trusts = False
         if job.primed:
             job.primed = False
             self._requests.resume(job)

@@ -61,6 +61,7 @@ class Engine:
             store,
             press or InProcessPress(),
             library=library,
+            rates=self._rates,
             attendance=self._attendance,
             bounds=self._bounds,
             tally=self.tally,

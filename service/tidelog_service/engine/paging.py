@@ -26,6 +26,7 @@ from tidelog_service.engine.inquiries import Inquiry, stated
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.reading import Memory
 from tidelog_service.engine.tokens import Kept
 
@@ -46,6 +47,9 @@ _DICTIONARY_UNDER_BYTES: Final = (8 << 10, 64 << 10)
 
 _HOLDS_LITTLE: Final = 500
 """Records held, up to which a device is told of a trained dictionary: it pays back slowly."""
+
+_ACCOUNT_BYTES: Final = 4_096
+"""An account costs one token of the rate for each so many bytes beside that of its request."""
 
 _DEVICES_MAX: Final = 65_536
 """Devices whose ratio is remembered; beyond that all start anew."""
@@ -94,6 +98,7 @@ class Paging:
         store: the durable state.
         press: compresses.
         library: the trained dictionaries.
+        rates: asked whether a device may have its account read.
         attendance: told of who wants live pushes.
         bounds: the operator's.
         tally: counts.
@@ -105,6 +110,7 @@ class Paging:
         press: Press,
         *,
         library: Library,
+        rates: Rates,
         attendance: Attendance,
         bounds: Bounds,
         tally: Tally,
@@ -112,6 +118,7 @@ class Paging:
         """See the class."""
         self._store = store
         self._library = library
+        self._rates = rates
         self._press = press
         self._attendance = attendance
         self._bounds = bounds
@@ -169,7 +176,7 @@ class Paging:
         token = b""
         if isinstance(asked.request, Resync):
             token = asked.request.token
-            kept = self._proven(device, asked.request)
+            kept = self._proven(device, asked.request, now_ms)
             inquiry = tokens.asked(kept, asked.request)
         else:
             inquiry = stated(asked.request)
@@ -210,8 +217,11 @@ class Paging:
         self._prepare(work)
         return work
 
-    def _proven(self, device: str, request: Resync) -> Kept:
+    def _proven(self, device: str, request: Resync, now_ms: int) -> Kept:
         blob = self._store.token(device, request.token)
+        if blob is not None and not self._rates.admit(device, now_ms, cost=len(blob) // _ACCOUNT_BYTES):
+            # Eleven bytes ask for the work of reading an account of many channels and runs.
+            raise Unavailable("too many requests", code=Code.BUSY.word)
         kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
         if kept is None:
             raise tokens.unknown()

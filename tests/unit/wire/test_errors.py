@@ -16,6 +16,7 @@ BRANCHES = {
     Code.UNSUPPORTED: UsageError,
     Code.BUSY: Unavailable,
     Code.INTERNAL: Unavailable,
+    Code.TOKEN: Unavailable,
 }
 
 

@@ -1,4 +1,4 @@
-"""Which held records prime a page: the same on both sides, by the same statement (docs/pages.md, "Context").
+"""Which held records prime a page: the same on both sides, by the same statement (SPEC.md, "Context").
 
 First the records around what is lacking, in rings, up to half of the budget; then the newest. Readings of a
 sensor look like their neighbours; a small channel alone would not fill the budget.

@@ -11,8 +11,8 @@ the parts before, whose lower end is a whole number at its own scale. So the str
 number in that interval, and makes those parts; its last 3 bytes then have to be kept.
 
 pyppmd 1.3.1 has three faults (docs/pages.md, "Three faults of pyppmd"), all avoided here and nowhere else: an
-encoder call that puts out 32 KiB or more may lose a byte; a decoder that has run out of input corrupts memory in
-the next call; and some streams end in a bare SystemError.
+encoder call that puts out 32 KiB or more may lose a byte; a decoder that has run out of input corrupts memory
+in the next call; and some streams end in a bare SystemError.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The bodies of a page as one text in which each ends itself (docs/pages.md, "Bodies").
+"""The bodies of a page as one text in which each ends itself (SPEC.md, "Bodies").
 
 A body ends with a NUL; NUL and SOH within one are two bytes each. A terminator costs a good compressor a
 thirtieth of a byte, where a column of sizes costs nearly one.

@@ -1,4 +1,4 @@
-"""The 4 bytes that guard a page or a primed push (docs/pages.md, "The check").
+"""The 4 bytes that guard a page or a primed push (SPEC.md, "The check").
 
 They find a wrong context, wrong history of the columns, a wrong have-set and a wrong decode.
 

@@ -1,4 +1,4 @@
-"""Which held records prime a page: the same on both sides, by the same statement (docs/pages.md, "Context").
+"""Which held records prime a page: the same on both sides, by the same statement (SPEC.md, "Context").
 
 First the records around what is lacking, in rings, up to half of the budget; then the newest. Readings of a
 sensor look like their neighbours; a small channel alone would not fill the budget.
@@ -20,9 +20,9 @@ from tidelog.wire.ranges import EMPTY, RangeSet
 BODY_BYTES_MAX: Final = 1_024
 """Larger bodies are no context: they crowd out many small ones, and cut ones are always larger."""
 
-HISTORY_MIN: Final = 64
+HISTORY_MIN: Final = 128
 HISTORY_MAX: Final = 512
-HISTORY_EACH: Final = 4
+HISTORY_EACH: Final = 8
 """Held records that prime the columns, for each record of the page: 4 us each, and more bring nothing."""
 
 LOOKS_MAX: Final = 16_384

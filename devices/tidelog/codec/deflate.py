@@ -1,4 +1,7 @@
-"""Codec 1, ``deflate``: raw deflate (RFC 1951) after a preset dictionary; in every language's library."""
+"""Codec 1, ``deflate``: raw deflate (RFC 1951) after a preset dictionary (SPEC.md, "Deflate").
+
+It is in every language's library.
+"""
 
 from __future__ import annotations
 

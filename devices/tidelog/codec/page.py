@@ -16,6 +16,7 @@ from tidelog.codec.context import Context, Entry, Held, choose, history_records,
 from tidelog.codec.press import Pressed
 from tidelog.codec.registry import expand
 from tidelog.wire import metadata, parts
+from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import CODEC_NONE, Content, Model
 from tidelog.wire.metadata import Item, Line, Meta
 from tidelog.wire.parts import Part
@@ -145,14 +146,19 @@ def unpack(
         dictionary: the one of the request; empty for none.
 
     Raises:
-        ProtocolError: the page is damaged, beyond a limit, or was made for a device that holds something else
-            (code ``context``): ask again without context.
+        ProtocolError: the page is damaged, beyond a limit, after a dictionary where there is none (code
+            UNSUPPORTED), or was made for a device that holds something else (code ``context``): ask again
+            without context.
     """
+    if content.dictionary and not dictionary:
+        raise ProtocolError("a page after a dictionary that was not named", wire_code=Code.UNSUPPORTED)
     way = Reader(content.columns)
     found, size = parts.decode(way, standings)
     lacks = _lacks(found, standings, rule)
     rows = parts.taken([lack.seqs for lack in lacks], found, oldest_first=rule.oldest_first)
     count = sum(row.count for row in rows)
+    if size < count:  # before anything is primed for them
+        raise ProtocolError(f"a text of {size} bytes for {count} bodies")
     primed = prime(lacks, held, content.model, codec=content.codec, history=history_records(count))
     lines = _lines(lacks, rows, _history(primed, count, content.model), {})
     metas = iter(

@@ -1,4 +1,4 @@
-"""Codec 2, ``ppmd``: PPMd var. H after a context, by the optional package pyppmd (docs/pages.md, "PPMd").
+"""Codec 2, ``ppmd``: PPMd var. H after a context, by the optional package pyppmd (SPEC.md, "PPMd").
 
 What travels of the range coder's output is only what the receiver cannot know. When the context is in, the
 encoder has put out P; it holds back a byte, bytes FF that wait for a carry, and 4 bytes of its interval. A
@@ -10,10 +10,10 @@ A text may also be cut where one of its parts ends (`Ppmd.fill`): what follows o
 the parts before, whose lower end is a whole number at its own scale. So the stream, cut at that scale, is a
 number in that interval, and makes those parts; its last 3 bytes then have to be kept.
 
-pyppmd 1.3.1 has four faults, all met here and nowhere else: an encoder call that puts out 32 KiB or more may
-lose a byte; a decoder that has run out of input corrupts memory in the next call; some streams end in a bare
-SystemError; and memory is lost: what an encoder is given (avoided), 20 KB with each encoder, and with each
-decoder the input that it did not need.
+pyppmd 1.3.1 has four faults (docs/pages.md, "Four faults of pyppmd"), all met here and nowhere else: an
+encoder call that puts out 32 KiB or more may lose a byte; a decoder that has run out of input corrupts memory
+in the next call; some streams end in a bare SystemError; and memory is lost: what an encoder is given
+(avoided), 20 KB with each encoder, and with each decoder the input that it did not need.
 """
 
 from __future__ import annotations

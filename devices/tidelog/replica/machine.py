@@ -551,8 +551,8 @@ class Machine:
     def _distrust(self, answered: Open, error: ProtocolError, effects: _Effects) -> None:
         """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
 
-        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds, and
-        so it does until the next connection.
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds, as
+        it then does until the next connection.
         """
         job = answered.job
         self._forget_token(answered.question.scope, effects)

@@ -122,7 +122,7 @@ def error_for(code: Code, message: str) -> TidelogError:
     hint = _HINTS[code]
     if code in (Code.NO_CHANNEL, Code.DENIED):
         return Denied(text, code=code.word, hint=hint)
-    if code in (Code.BUSY, Code.INTERNAL):
+    if code in (Code.BUSY, Code.INTERNAL, Code.TOKEN):
         return Unavailable(text, code=code.word, hint=hint)
     if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
         return _protocol_error(code, text, hint)

@@ -1,4 +1,4 @@
-"""The metadata of a page's records near its entropy: one range-coded string (docs/pages.md, "Columns").
+"""The metadata of a page's records near its entropy: one range-coded string (SPEC.md, "Page columns").
 
 Both sides walk the same *lines*, one a channel: records that both hold, which prime the models and give each
 run the time it starts from, and those of the page. A time is told as the distance to the record before, an

@@ -10,7 +10,7 @@ from typing import Final
 
 from tidelog.wire import cbor, fields, models, runs, series, varint
 from tidelog.wire.cbor import Value
-from tidelog.wire.errors import ProtocolError
+from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Content, Page, Resync
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
@@ -70,13 +70,16 @@ def to_resync(payload: bytes) -> Resync:
         raise ProtocolError("a resync is cut short")
     at = 1 + _RID_BYTES
     rest: list[Value] = cbor.loads(payload, start=_FIXED_BYTES) if len(payload) > _FIXED_BYTES else []
-    grown, room, changes, statements = REST.filled(rest)
+    grown_, room, changes_, statements = REST.filled(rest)
+    grown, changes = _to_grown(fields.octets(grown_, "what grew")), _to_changes(changes_)
+    places = [*(one.place for one in grown), *(one.place for one in changes)]
+    fields.distinct(places, "channels that changed")
     return Resync(
         rid=int.from_bytes(payload[1:at]),
         token=payload[at : at + TOKEN_BYTES],
         digest=int.from_bytes(payload[at + TOKEN_BYTES : _FIXED_BYTES]),
-        grown=_to_grown(fields.octets(grown, "what grew")),
-        changes=_to_changes(changes),
+        grown=grown,
+        changes=changes,
         statements=to_statements(statements),
         room=fields.room(room),
     )
@@ -92,17 +95,19 @@ def _to_grown(data: bytes) -> tuple[Growth, ...]:
     ]
     if not all(0 < one.size < SEQ_STOP for one in grown):
         raise ProtocolError("a have-set that grew by nothing or beyond the limit")
+    if grown and grown[-1].place >= STATEMENTS_MAX:
+        raise ProtocolError(f"a channel's place is not below {STATEMENTS_MAX}", wire_code=Code.LIMIT)
     return tuple(grown)
 
 
 def _to_changes(items: object) -> tuple[Change, ...]:
     rows = [CHANGE.filled(item) for item in fields.items(items, STATEMENTS_MAX, "changes")]
-    changes = [
-        Change(fields.uint(index, STATEMENTS_MAX, "a channel's place"), to_set(added), to_set(dropped))
-        for index, added, dropped in rows
-    ]
-    fields.distinct([change.place for change in changes], "changes")
-    return tuple(changes)
+    return tuple(
+        [
+            Change(fields.uint(index, STATEMENTS_MAX, "a channel's place"), to_set(added), to_set(dropped))
+            for index, added, dropped in rows
+        ]
+    )
 
 
 # Pages

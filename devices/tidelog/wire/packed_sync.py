@@ -46,8 +46,8 @@ PART: Final = Layout(what="a part", required=1, defaults=(b"", None, 0, 1, b""))
 PUSH: Final = Layout(what="a push", required=5, defaults=(0, b""), extensible=True)
 COLUMNS: Final = Layout(what="the columns", required=0, defaults=columns.DEFAULTS)
 
-_STATED_ONLY, _OLDEST_FIRST, _LIVE, _PLAIN = 1, 2, 4, 8
-_BY_CHANNEL, _PAGES, _KEEP, _SECONDS = 16, 32, 64, 128
+_STATED_ONLY, _OLDEST_FIRST, _LIVE, _BY_CHANNEL = 1, 2, 4, 8
+_PAGES, _KEEP, _PLAIN, _SECONDS = 16, 32, 64, 128
 _FLAGS_STOP: Final = _SECONDS << 1
 
 
@@ -81,7 +81,7 @@ def from_sync(frame: SyncRequest) -> list[Value]:
 def to_sync(items: list[Value]) -> SyncRequest:
     """Read a request; its codecs come out ascending."""
     rid, statements, flags_, codecs_, page_bytes_, context, dictionary, newest, room = SYNC.filled(items)
-    flags = fields.uint(flags_, 1 << 8, "the flags of a request")
+    flags = fields.uint(flags_, 1 << 16, "the flags of a request")
     if flags >= _FLAGS_STOP:
         raise ProtocolError("an unknown flag of a request", wire_code=Code.UNSUPPORTED)
     codecs = fields.uint(codecs_, 1 << CODEC_STOP, "codecs")

@@ -6,7 +6,7 @@ the same one. Channels are named by their place in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -199,15 +199,18 @@ class Standings:
             old = self._by_channel[_named(names, index)]
             self.put(Standing(old.channel, old.epoch, (old.have - dropped) | added, old.floor))
 
-    def tell(self, told: Iterable[Told], gone: Iterable[str]) -> None:
+    def tell(self, told: Collection[Told], gone: Collection[str]) -> None:
         """Take what a page tells beside records; both sides do it before they look at its parts.
 
         Raises:
-            ProtocolError: a place is outside the account, or there are too many channels (code LIMIT).
+            ProtocolError: a place is outside the account, a channel is there twice, or there are too many
+                channels (code LIMIT).
         """
-        names = self.names()
-        for channel, epoch, floor, voids in told:
-            name = channel if isinstance(channel, str) else _named(names, channel)
+        places = self.names()
+        names = [one.channel if isinstance(one.channel, str) else _named(places, one.channel) for one in told]
+        if len({*names, *gone}) < len(names) + len(gone):
+            raise ProtocolError("a page tells of a channel twice")
+        for name, (_, epoch, floor, voids) in zip(names, told, strict=True):
             old = self._by_channel.get(name)
             have = old.have if old is not None and old.epoch == epoch else EMPTY
             self.put(Standing(name, epoch, have | voids, floor, old.want if old else None))
@@ -242,12 +245,17 @@ def differences(before: Standings, now: Iterable[Standing]) -> Differences:
         if new.epoch != old.epoch:
             current[old.channel] = new
         elif new.have != old.have:
-            count = new.have.count - old.have.count
-            if count > 0 and new.have == old.have | _above(old.have, count):
-                grown.append(Growth(index, count))
+            if _grew(old.have, new.have):
+                grown.append(Growth(index, new.have.count - old.have.count))
             else:
                 changes.append(Change(index, new.have - old.have, old.have - new.have))
     return Differences(grown=tuple(grown), changes=tuple(changes), others=tuple(current.values()))
+
+
+def _grew(old: RangeSet, new: RangeSet) -> bool:
+    """Whether only seqs right above the old ones came; those of a have-set without end cannot be counted."""
+    start, count = max(old.stop, 1), new.count - old.count
+    return count > 0 and not new.open_ended and new == old | RangeSet([(start, start + count)])
 
 
 def _above(seqs: RangeSet, count: int) -> RangeSet:

@@ -25,8 +25,9 @@ from tidelog.wire.frames import Message, Messages
 from tidelog.wire.limits import BODY_BYTES_MAX, PARCEL_TEXT_BYTES_MAX
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.ranges import RangeSet
+from unit.wire.mutations import CHANGES, mutated
 from unit.wire.strategies import messages
-from unit.wire.test_fuzz import CHANGES, LONG, mutated
+from unit.wire.test_fuzz import LONG
 
 NOW = 1_760_001_373_811
 LOG = (b"is anybody at home?", b"hello", b"what is for dinner?")

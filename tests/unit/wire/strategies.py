@@ -10,16 +10,21 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
+    MODEL_ORDERS,
+    Content,
     Delta,
     Fault,
     Message,
     Messages,
+    Model,
+    Page,
     Part,
     Push,
     Receipt,
     Receipts,
     Record,
     Rejection,
+    Resync,
     Statement,
     SyncRequest,
 )
@@ -30,20 +35,28 @@ from tidelog.wire.limits import (
     CONTEXT_RECORDS_MAX,
     DICTIONARY_DEFLATED_BYTES_MAX,
     DICTIONARY_STOP,
+    DIGEST_STOP,
     EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
+    PACKET_BYTES_MAX,
     PAGE_BYTES_DEFAULT,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
     REQUEST_ID_STOP,
+    ROOM_BYTES_MIN,
     SEQ_STOP,
+    STATEMENTS_MAX,
     TIME_MS_STOP,
+    TOKEN_BYTES,
     TRAINED_ID_MIN,
 )
+from tidelog.wire.models import CONTEXTS_BYTES
+from tidelog.wire.packed_pages import CODECS_STOP
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Change, Growth, Told
 
 LEVELS = st.text(
     st.characters(codec="utf8", exclude_characters="/+#$", min_codepoint=32), min_size=1, max_size=6
@@ -156,6 +169,82 @@ SYNC_REQUESTS = st.builds(
     live=st.booleans(),
     plain=st.booleans(),
 )
+
+ROOMS = st.one_of(st.just(0), st.integers(ROOM_BYTES_MIN, PACKET_BYTES_MAX))
+
+PAGE_REQUESTS = st.builds(
+    replace,
+    SYNC_REQUESTS,
+    by_channel=st.booleans(),
+    pages=st.booleans(),
+    keep=st.booleans(),
+    context_bytes=st.sampled_from(CONTEXTS_BYTES),
+    newest=st.one_of(st.just(0), SEQS),
+    room=ROOMS,
+    dictionary=st.one_of(st.just(0), st.integers(0, DICTIONARY_STOP - 1)),
+    seconds=st.booleans(),
+    plain=st.booleans(),
+)
+"""Requests with all that JSON has no fields for."""
+
+PLACES = st.one_of(st.integers(0, 5), st.integers(0, STATEMENTS_MAX - 1))
+TOKENS = st.binary(min_size=TOKEN_BYTES, max_size=TOKEN_BYTES)
+
+
+@st.composite
+def resyncs(draw: st.DrawFn) -> Resync:
+    """Requests by token."""
+    places = draw(st.sets(PLACES, max_size=5))
+    grown = sorted(draw(st.sets(st.sampled_from(sorted(places)))) if places else [])
+    size = st.one_of(st.integers(1, 30), st.integers(1, SEQ_STOP - 1))
+    return Resync(
+        rid=draw(RIDS),
+        token=draw(TOKENS),
+        digest=draw(st.integers(0, DIGEST_STOP - 1)),
+        grown=tuple(Growth(place, draw(size)) for place in grown),
+        changes=tuple(Change(place, draw(range_sets()), draw(range_sets())) for place in places - set(grown)),
+        statements=tuple(draw(st.lists(STATEMENTS, max_size=3, unique_by=lambda one: one.channel))),
+        room=draw(ROOMS),
+    )
+
+
+CONTENTS = st.builds(
+    Content,
+    codec=st.integers(0, CODECS_STOP - 1),
+    model=st.builds(
+        Model,
+        st.sampled_from(CONTEXTS_BYTES),
+        st.sampled_from([1 << 20 << power for power in range(7)]),
+        st.sampled_from(MODEL_ORDERS),
+    ),
+    dictionary=st.booleans(),
+    plain=st.booleans(),
+    check=st.binary(min_size=CHECK_BYTES, max_size=CHECK_BYTES),
+    columns=st.binary(max_size=150),
+    authors=st.lists(USERS, max_size=3).map(tuple),
+    types=st.lists(CONTENT_TYPES, max_size=2).map(tuple),
+    bodies=st.binary(max_size=150),
+)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Page:
+    """Answers to requests for pages; what their records say is not known."""
+    named = draw(st.lists(st.one_of(CHANNELS, PLACES), max_size=5, unique=True))
+    gone = draw(st.lists(CHANNELS, max_size=3, unique=True))
+    return Page(
+        rid=draw(RIDS),
+        more=draw(st.booleans()),
+        told=tuple(
+            Told(name, draw(EPOCHS), draw(st.one_of(st.just(1), SEQS)), draw(range_sets()))
+            for name in named
+            if name not in gone
+        ),
+        gone=tuple(gone),
+        token=draw(st.one_of(st.just(b""), TOKENS)),
+        dictionary=draw(st.one_of(st.just(0), st.integers(0, DICTIONARY_STOP - 1))),
+        content=draw(st.one_of(st.none(), CONTENTS)),
+    )
 
 
 @st.composite
@@ -300,4 +389,5 @@ FRAMES = st.one_of(
 )
 """What has a form in both encodings."""
 
-PACKED_FRAMES = st.one_of(FRAMES, parcels())
+PACKED_FRAMES = st.one_of(FRAMES, parcels(), PAGE_REQUESTS, resyncs(), pages())
+"""All that there are."""

@@ -17,6 +17,7 @@ BRANCHES = {
     Code.BUSY: Unavailable,
     Code.INTERNAL: Unavailable,
     Code.CONTEXT: ProtocolError,
+    Code.TOKEN: Unavailable,
 }
 
 

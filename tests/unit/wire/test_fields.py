@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.limits import BODY_BYTES_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN
+from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
+    PACKET_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+    ROOM_BYTES_MIN,
+)
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
 
@@ -149,3 +156,15 @@ def test_errors_show_a_peers_value_in_few_characters() -> None:
     assert len(fields.shown("x" * 10_000)) == 66
     assert fields.shown([1] * 10_000) == "list"
     assert fields.shown(-1) == "-1"
+
+
+def test_an_answer_has_no_bound_or_room_for_something() -> None:
+    assert [fields.room(size) for size in (0, ROOM_BYTES_MIN, PACKET_BYTES_MAX)] == [
+        0,
+        ROOM_BYTES_MIN,
+        PACKET_BYTES_MAX,
+    ]
+    for size in (1, ROOM_BYTES_MIN - 1, PACKET_BYTES_MAX + 1):
+        assert refusal(partial(fields.room, size)) is Code.LIMIT
+    for value in (-1, "32", None):
+        assert refusal(partial(fields.room, value)) is Code.MALFORMED

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import replace
 from hashlib import blake2b, sha256
-from pathlib import Path
 
 import pytest
 
@@ -20,27 +19,14 @@ from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Messages, Receipts, Type
 from tidelog.wire.json_sync import from_ranges
 from tidelog.wire.parcels import Parcel
+from unit.wire.document import HEADINGS, ROOT, SPEC, examples, octets, references, table
 
-ROOT = Path(__file__).parents[3]
-SPEC = (ROOT / "devices/tidelog/wire/SPEC.md").read_text("utf8")
-PAIRS = re.findall(r"```hex\n(.*?)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
+PAIRS = re.findall(r"```hex\n((?:(?!```).)*)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
 JSONS = re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL)
 RECORDS = [Held(2, 1760001373811, b"hello"), Held(1, 1760001373000, b"is anybody at home?")]
 PRESET = walk(RECORDS)
 assert PRESET is not None
 GROUND = Ground(channel="room1", preset=PRESET)
-HEADINGS = set(re.findall(r"^## (.+)$", SPEC, re.MULTILINE))
-
-
-def octets(annotated: str) -> bytes:
-    return bytes.fromhex(re.sub(r";.*", "", annotated))
-
-
-def table(heading: str, after: str = "") -> list[list[str]]:
-    """The rows of the first table of a section, or of the one after a text in it."""
-    section = SPEC.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    lines = section[section.index(after) :].split("\n|---")[1].split("\n\n")[0].splitlines()[1:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 @pytest.mark.parametrize(("annotated", "text"), PAIRS)
@@ -66,8 +52,11 @@ def test_the_example_of_a_parcel_builds_on_the_records_that_are_told() -> None:
 
 
 def test_every_example_in_bytes_is_paired_and_every_type_has_one() -> None:
-    assert len(PAIRS) == SPEC.count("```hex")
-    assert {octets(annotated)[0] & 0x1F for annotated, _ in PAIRS} == set(Type)
+    """Those of types that have no JSON form are tested with `test_spec_pages`."""
+    unpaired = [*examples("Resync"), *examples("Page")]
+    assert len(PAIRS) + len(unpaired) == SPEC.count("```hex")
+    told = [*(octets(annotated) for annotated, _ in PAIRS), *unpaired]
+    assert {payload[0] & 0x1F for payload in told} == set(Type)
 
 
 def holds(whole: object, told: object) -> bool:
@@ -175,16 +164,9 @@ def test_every_rule_of_the_grammar_is_defined() -> None:
     assert used - defined - keys <= {"any", "bstr", "tstr", "int", "null", "name"}
 
 
-def references() -> set[str]:
-    """Every section of the SPEC that a docstring or comment refers to."""
-    found: set[str] = set()
-    for folder in ("devices", "service"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for listed in re.findall(r'SPEC\.md,((?: "[^"]+",?)+)', path.read_text("utf8")):
-                found |= set(re.findall(r'"([^"]+)"', listed))
-    return found
-
-
 def test_sections_that_the_code_refers_to_are_there() -> None:
-    assert references() >= {"Messages", "Sync"}
-    assert references() <= HEADINGS
+    found = references("SPEC.md")
+    assert found >= {"Messages", "Sync", "Tokens", "Resync", "Page", "Context", "The range coder", "PPMd"}
+    assert found <= HEADINGS
+    within = set(re.findall(r"\(see ([A-Z][A-Za-z -]+?)(?:, ([A-Z][a-z]+))?\)", SPEC))
+    assert {name for pair in within for name in pair if name} <= HEADINGS

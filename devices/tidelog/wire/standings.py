@@ -242,12 +242,17 @@ def differences(before: Standings, now: Iterable[Standing]) -> Differences:
         if new.epoch != old.epoch:
             current[old.channel] = new
         elif new.have != old.have:
-            count = new.have.count - old.have.count
-            if count > 0 and new.have == old.have | _above(old.have, count):
-                grown.append(Growth(index, count))
+            added, dropped = new.have - old.have, old.have - new.have
+            if not dropped and _is_above(added, old.have):
+                grown.append(Growth(index, added.count))
             else:
-                changes.append(Change(index, new.have - old.have, old.have - new.have))
+                changes.append(Change(index, added, dropped))
     return Differences(grown=tuple(grown), changes=tuple(changes), others=tuple(current.values()))
+
+
+def _is_above(added: RangeSet, seqs: RangeSet) -> bool:
+    """Whether `_above` says it: one run right above a set, and not up to the very limit."""
+    return len(added.runs) == 1 and added.runs[0][0] == max(seqs.stop, 1) and added.stop < SEQ_STOP
 
 
 def _above(seqs: RangeSet, count: int) -> RangeSet:

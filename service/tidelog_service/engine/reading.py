@@ -18,6 +18,11 @@ _BATCH_MAX: Final = 1_024
 _BATCH_BYTES: Final = 1 << 18
 """Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
 
+_FIRST_RECORDS: Final = 1_024
+_FIRST_BYTES: Final = 1 << 20
+_FIRST_LEAST: Final = 4
+"""Read at first from all logs together: where the oldest come first, all are looked at before any goes on."""
+
 
 def entry_of(channel: str, row: Row) -> Entry:
     """A stored record as pages and contexts take it."""
@@ -33,15 +38,19 @@ class Line:
         log: of which log.
         seqs: finite; those without a record are passed over.
         oldest_first: ascending, else descending.
+        others: how many lines are read beside it, itself included.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_oldest_first", "_rest", "_seqs", "_store", "log")
+    __slots__ = ("_found", "_oldest_first", "_others", "_rest", "_seqs", "_store", "log")
 
-    def __init__(self, store: Store, log: Log, seqs: RangeSet, *, oldest_first: bool) -> None:
+    def __init__(
+        self, store: Store, log: Log, seqs: RangeSet, *, oldest_first: bool, others: int = 1
+    ) -> None:
         """See the class."""
+        self._others = others
         self.log = log
         self._store = store
         self._seqs = self._rest = seqs
@@ -50,13 +59,14 @@ class Line:
 
     def __iter__(self) -> Iterator[Entry]:
         """The records."""
-        batch = _BATCH_FIRST
+        batch = max(min(_BATCH_FIRST, _FIRST_RECORDS // self._others), _FIRST_LEAST)
+        bytes_max = min(_BATCH_BYTES, _FIRST_BYTES // self._others)
         while self._rest:
             rows = self._store.rows(
                 self.log.id,
                 self._rest,
                 records_max=batch,
-                bytes_max=_BATCH_BYTES,
+                bytes_max=bytes_max,
                 newest_first=not self._oldest_first,
             )
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
@@ -64,6 +74,7 @@ class Line:
             self._found += [row.seq for row in rows]
             yield from [entry_of(self.log.name, row) for row in rows]
             batch = min(4 * batch, _BATCH_MAX)
+            bytes_max = _BATCH_BYTES
 
     def _beyond(self, seq: int) -> RangeSet:
         return RangeSet([(seq + 1, max(self._seqs.stop, seq + 1)) if self._oldest_first else (0, seq)])

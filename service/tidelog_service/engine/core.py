@@ -48,6 +48,7 @@ class Engine:
             press or InProcessPress(),
             attendance=self._attendance,
             bounds=self._bounds,
+            rates=self._rates,
             tally=self.tally,
         )
 
@@ -144,7 +145,7 @@ class Engine:
 
     def _busy(self, question: Question, request: SyncRequest | Resync, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
-        fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
+        fault = Fault(code=Code.BUSY, rid=request.rid, text="" if request.room else text)
         return Reply(question.terminal.device, wire.encode(fault, question.encoding))
 
     def _answer(self, question: Question, request: SyncRequest) -> Reply:

@@ -274,10 +274,9 @@ class Machine:
         if unanswered is not None and not self._repairs.watches(unanswered.channels or ()):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
-        request = self._requests.next(self.holdings, self._tokens, now)
-        if isinstance(request, Spent):
+        while isinstance(request := self._requests.next(self.holdings, self._tokens, now), Spent):
             self._spent(request.job, now, effects)
-        elif request is not None:
+        if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
 
     def _spent(self, job: Job, now: float, effects: _Effects) -> None:
@@ -428,7 +427,8 @@ class Machine:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         holding, fresh = self.holdings.accept(part)
-        if not job.wanted_only:
+        if not job.wanted_only and not job.max_bytes:
+            # With a budget only what came: repairs have none, and would bring the rest at once.
             asked = RangeSet([(_first(job, part.head), part.head + 1)])
             holding = self.holdings.want(part.channel, asked) or holding
         self._arrive(part.epoch, fresh, effects)
@@ -450,10 +450,10 @@ class Machine:
         if more or answered.left_over:
             if not more:
                 answered.mark_served()
-            if job.progressed(news=news or not more):
+            if more and not news and job.max_bytes:
+                self._spent(job, now, effects)  # what did not fit now fits what is left even less
+            elif job.progressed(news=news or not more):
                 self._requests.resume(job)
-            elif job.max_bytes:
-                self._spent(job, now, effects)
             else:
                 self._stall(job, effects)
             return
@@ -489,7 +489,7 @@ class Machine:
         effects.events.append(ended)
 
     def _on_page(self, page: Page, size: int, now: float, effects: _Effects) -> None:
-        answered = self._requests.answered(page.rid)
+        answered = self._requests.answered(page.rid) if self._shelf else None
         if answered is None or self._shelf is None:
             self._requests.late(page.rid, size)
             self.strays += 1
@@ -501,9 +501,9 @@ class Machine:
             self._distrust(answered, error, effects)
             return
         self._keep_token(answered, page, opened, effects)
+        news = bool(page.gone)
         answered.job.gone |= set(page.gone)
         self._repairs.forget(page.gone)
-        news = False
         for part in opened.parts:
             news = self._take(part, answered.job, effects) or news
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
@@ -514,7 +514,8 @@ class Machine:
         Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
         """
         job = answered.job
-        self._forget_token(answered.question.scope, effects)
+        for scope in self._requests.scopes(job):
+            self._forget_token(scope, effects)
         if job.primed:
             job.primed = False
             self._requests.resume(job)
@@ -531,7 +532,11 @@ class Machine:
         request = question.request
         name = request.token if isinstance(request, Resync) else page.token
         known = self._tokens.get(question.scope)
-        if name and not (known and known.token == name and known.account.digest == opened.account.digest):
+        if (
+            name
+            and question.scope
+            and not (known and known.token == name and known.account.digest == opened.account.digest)
+        ):
             token = Token(question.scope, name, opened.account)
             effects.forgotten += self._tokens.put(token)
             effects.tokens.append(token)
@@ -555,12 +560,15 @@ class Machine:
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            effects.events.append(Trouble(error=error))
+            if fault.code is Code.TOKEN:
+                self.strays += 1  # the answer to another try has said so
+            else:
+                effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
         if fault.code is Code.TOKEN and self._tokens.forget(waiting.question.scope):
             effects.forgotten.append(waiting.question.scope)
-            self._requests.open = None
+            self._requests.answered(fault.rid)
             self._requests.resume(waiting.job)
             return
         if fault.code in _LATER:

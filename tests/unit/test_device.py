@@ -226,6 +226,33 @@ def test_messages_are_compressed_unless_that_is_not_wanted(wire: Wire, codec: st
     assert isinstance(payload.decode(raw)[0], kind)
 
 
+def test_what_a_sync_is_to_bring_goes_into_its_request(phone: Device, wire: Wire) -> None:
+    """Its rule, its budget less what asking takes, and the context that the device was opened with."""
+    wire.up()
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(
+            phone.sync, channels=["b", "a"], newest=5, order="channels", max_bytes=1_000, timeout=5
+        )
+        eventually(lambda: bool(wire.requests()))
+        request = wire.requests()[-1]
+        phone.close()
+        with pytest.raises(TidelogError):
+            over.result(5)
+    assert [one.channel for one in request.statements] == ["b", "a"]
+    assert (request.newest, request.by_channel, request.oldest_first) == (5, True, False)
+    assert (request.pages, request.keep, request.context_bytes) == (True, True, 262_144)
+    assert 800 < request.room < 1_000 - 40
+
+
+@pytest.mark.parametrize(("kib", "size"), [(0, 0), (3, 0), (4, 4_096), (100, 65_536), (256, 262_144)])
+def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) -> None:
+    wire = Wire()
+    with Device(
+        "mqtt://x", device="aphone", secret="s", store=":memory:", context_kib=kib, transport=wire
+    ) as phone:
+        assert phone._context_bytes == size
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [

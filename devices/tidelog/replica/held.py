@@ -16,6 +16,9 @@ _BATCH_FIRST: Final = 32
 _BATCH_MAX: Final = 512
 """Records read of a channel at a time, from the newest down."""
 
+_NARROWER: Final = 8
+"""By how much a look that would find too many is narrowed."""
+
 
 class ShelfHeld:
     """The records of an account that are in the device's store; `tidelog.codec.context.Held`.
@@ -47,7 +50,7 @@ class ShelfHeld:
         found = {
             (entry.channel, entry.seq): entry
             for channel, seqs in by_channel.items()
-            for entry in self._read(channel, RangeSet.of(seqs))
+            for entry in self._read(channel, RangeSet.of(seqs), limit=len(seqs))
         }
         return [found[key] for key in keys if key in found]
 
@@ -56,20 +59,25 @@ class ShelfHeld:
         return merged([self._down(channel, seqs) for channel, seqs in self._held.items()])
 
     def _down(self, channel: str, seqs: RangeSet) -> Iterator[Entry]:
-        batch = _BATCH_FIRST
+        width = _BATCH_FIRST
         while seqs:
-            some = seqs.newest(batch)
-            yield from reversed(self._read(channel, some))
+            some = seqs.newest(width)
+            found = self._read(channel, some, limit=_BATCH_MAX + 1)
+            if len(found) > _BATCH_MAX:
+                width //= _NARROWER
+                continue
+            yield from reversed(found)
             seqs -= some
-            batch = min(2 * batch, _BATCH_MAX)
+            # Seqs without a record may go on for ever: each look at those is twice as wide.
+            width = 2 * width if 2 * len(found) <= _BATCH_MAX else width
 
-    def _read(self, channel: str, seqs: RangeSet) -> list[Entry]:
+    def _read(self, channel: str, seqs: RangeSet, *, limit: int) -> list[Entry]:
         epoch = self._epochs[channel]
-        return [
-            self._entry(record)
-            for start, stop in seqs.runs
-            for record in self._shelf.records(channel, epoch, start=start, stop=stop, limit=stop - start)
-        ]
+        found: list[Entry] = []
+        for start, stop in seqs.runs:
+            records = self._shelf.records(channel, epoch, start=start, stop=stop, limit=limit - len(found))
+            found += [self._entry(record) for record in records]
+        return found
 
     def _entry(self, record: Record) -> Entry:
         lag = record.sent - record.time

@@ -49,6 +49,10 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
+_DISTRUSTS_MAX = 2
+"""Pages that do not come out, since the last connection, before the device asks for none that build on what
+it holds: each costs a request and a page in vain."""
+
 _LATER = (Code.BUSY, Code.WINDOW)
 
 
@@ -140,7 +144,7 @@ class Machine:
         self._device = device
         self._tuning = tuning
         self._shelf = shelf
-        self._trusts = True
+        self._distrusts = 0
         self._tokens = Tokens(snapshot.tokens)
         self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
         ability = Ability(
@@ -235,7 +239,8 @@ class Machine:
 
     def connected(self, now: float) -> Step:
         """The link is up: everything that waits for an answer is asked again."""
-        self.online = self._trusts = True
+        self.online = True
+        self._distrusts = 0
         self.outbox.restart()
         self._parcels.restart()
         if self._tuning.live and self._live_channels():
@@ -296,15 +301,20 @@ class Machine:
         if unanswered is not None and not self._repairs.watches(unanswered.mends):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
-        request = self._requests.next(self.holdings, self._tokens, now, plain=self._plain)
-        while isinstance(request, Spent):
+        while isinstance(
+            request := self._requests.next(self.holdings, self._tokens, now, plain=self._plain), Spent
+        ):
             self._spent(request.job, now, effects)
-            request = self._requests.next(self.holdings, self._tokens, now, plain=self._plain)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
         fetch = self._dictionaries.next(now) if self._requests.due() is None else None
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
+
+    @property
+    def _trusts(self) -> bool:
+        """Whether pages may build on what the device holds; once may be chance, twice is not."""
+        return self._distrusts < _DISTRUSTS_MAX
 
     def _plain(self, job: Job) -> bool:
         return job.rule.seconds or self._priming.plain(job, self.holdings)
@@ -466,7 +476,8 @@ class Machine:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         holding, fresh = self.holdings.accept(part)
-        if not job.wanted_only:
+        if not job.wanted_only and not job.max_bytes:
+            # With a budget only what came: repairs have none, and would bring the rest at once.
             asked = RangeSet([(_first(job, part.head), part.head + 1)])
             holding = self.holdings.want(part.channel, asked) or holding
         self._arrive(part.epoch, fresh, effects)
@@ -488,10 +499,10 @@ class Machine:
         if more or answered.left_over:
             if not more:
                 answered.mark_served()
-            if job.progressed(news=news or not more):
+            if more and not news and job.max_bytes:
+                self._spent(job, now, effects)  # what did not fit now fits what is left even less
+            elif job.progressed(news=news or not more):
                 self._requests.resume(job)
-            elif job.max_bytes:
-                self._spent(job, now, effects)
             else:
                 self._stall(job, effects)
             return
@@ -527,7 +538,7 @@ class Machine:
         effects.events.append(ended)
 
     def _on_page(self, page: Page, size: int, now: float, effects: _Effects) -> None:
-        answered = self._requests.answered(page.rid)
+        answered = self._requests.answered(page.rid) if self._shelf else None
         if answered is None or self._shelf is None:
             self._requests.late(page.rid, size)
             self.strays += 1
@@ -539,11 +550,11 @@ class Machine:
             self._distrust(answered, error, effects)
             return
         self._keep_token(answered, page, opened, effects)
+        news = bool(page.gone)
         answered.job.gone |= set(page.gone)
         self._repairs.forget(page.gone)
         if not answered.job.max_bytes:
             self._dictionaries.want(page.dictionary)
-        news = False
         for part in opened.parts:
             news = self._take(part, answered.job, effects) or news
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
@@ -551,12 +562,12 @@ class Machine:
     def _distrust(self, answered: Open, error: ProtocolError, effects: _Effects) -> None:
         """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
 
-        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds, as
-        it then does until the next connection.
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
         """
         job = answered.job
-        self._forget_token(answered.question.scope, effects)
-        self._trusts = False
+        for scope in self._requests.scopes(job):
+            self._forget_token(scope, effects)
+        self._distrusts += 1
         if job.primed:
             job.primed = False
             self._requests.resume(job)
@@ -573,7 +584,11 @@ class Machine:
         request = question.request
         name = request.token if isinstance(request, Resync) else page.token
         known = self._tokens.get(question.scope)
-        if name and not (known and known.token == name and known.account.digest == opened.account.digest):
+        if (
+            name
+            and question.scope
+            and not (known and known.token == name and known.account.digest == opened.account.digest)
+        ):
             token = Token(question.scope, name, opened.account, question.dictionary)
             effects.forgotten += self._tokens.put(token)
             effects.tokens.append(token)
@@ -627,7 +642,9 @@ class Machine:
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            if self._parcels.refused(fault.code):
+            if fault.code is Code.TOKEN:
+                self.strays += 1  # the answer to another try has said so
+            elif self._parcels.refused(fault.code):
                 self.outbox.recall(based=fault.code is Code.CONTEXT)
             elif not self._dictionaries.refused(fault, now):
                 effects.events.append(Trouble(error=error))
@@ -635,7 +652,7 @@ class Machine:
         waiting.job.bytes_down += size
         if fault.code is Code.TOKEN and self._tokens.forget(waiting.question.scope):
             effects.forgotten.append(waiting.question.scope)
-            self._requests.open = None
+            self._requests.answered(fault.rid)
             self._requests.resume(waiting.job)
             return
         if fault.code in _LATER:

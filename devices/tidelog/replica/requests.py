@@ -171,6 +171,7 @@ class Requests:
         self._tuning = tuning
         self._chance = chance
         self._ability = ability
+        self._unprimed = replace(ability, context_bytes=0)
         self._device = device
         self._rid = chance.randrange(REQUEST_ID_STOP)
         self.jobs: deque[Job] = deque()
@@ -268,6 +269,10 @@ class Requests:
         """Whether a plain sync of these channels has a token."""
         return tokens.get(scope(Aim(channels=channels, rule=Rule()), self._ability)) is not None
 
+    def scopes(self, job: Job) -> tuple[bytes, bytes]:
+        """What tokens of the job are for: of pages made for what the device holds, and of others."""
+        return scope(job.aim, self._ability), scope(job.aim, self._unprimed)
+
     def _put(self, job: Job, holdings: Holdings, tokens: Tokens, *, plain: bool) -> Question:
         self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
         context_bytes = self._ability.context_bytes if job.primed else 0
@@ -282,6 +287,7 @@ class Requests:
             return question
         asked = replace(question.request, room=PACKET_BYTES_MAX)
         up = publish_bytes(sync_topic(self._device), len(encode(asked)), qos=0, version5=True)
+        up = 0 if job.waiting else up  # a repetition is not counted
         down = publish_bytes(reply_topic(self._device), 0, qos=0, version5=True) + _LENGTH_BYTES
         room = min(job.left_bytes - up - down, PACKET_BYTES_MAX)
         if room < ROOM_BYTES_MIN:

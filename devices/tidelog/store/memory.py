@@ -89,9 +89,11 @@ class MemoryStore:
                 self._logs.setdefault((record.channel, epoch), _Log()).put(record)
             self._holdings.update((holding.channel, holding) for holding in changes.holdings)
             self._next_n = max(self._next_n, changes.next_n)
-            for scope in (*changes.forgotten, *(token.scope for token in changes.tokens)):
+            for scope in changes.forgotten:
                 self._tokens.pop(scope, None)
-            self._tokens.update((token.scope, token) for token in changes.tokens)
+            for token in changes.tokens:
+                self._tokens.pop(token.scope, None)
+                self._tokens[token.scope] = token
             for number in changes.outworn:
                 self._dictionaries.pop(number, None)
             self._dictionaries.update((one.id, one) for one in changes.dictionaries)

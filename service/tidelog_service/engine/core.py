@@ -165,7 +165,8 @@ class Engine:
 
     def _busy(self, question: Question, request: SyncRequest | Resync | Fetch, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
-        fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
+        bounded = not isinstance(request, Fetch) and request.room
+        fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
     def _lend(self, question: Question, request: Fetch) -> Reply:

@@ -14,7 +14,6 @@ from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
 from tidelog.wire.frames import Content, Fault, Model, Page, Resync, SyncRequest
-from tidelog.wire.limits import RUNS_MAX
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
@@ -22,6 +21,7 @@ from tidelog_service.engine import tokens
 from tidelog_service.engine.dictionaries import Library
 from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
+from tidelog_service.engine.experience import Experience, Experiences
 from tidelog_service.engine.inquiries import Inquiry, stated
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
@@ -33,26 +33,14 @@ from tidelog_service.engine.tokens import Kept
 _FRAME_BYTES: Final = 16
 """A page's fixed fields, generously."""
 
-_RATIO_FIRST: Final = 4.0
-"""How far bodies compress, before anything is known of a device's."""
-
-_MARGIN: Final = 1.25
-"""More is read than the last page's ratio asks for: a page that is not full costs another one."""
-
-_COLUMN_BYTES_FIRST: Final = 3.0
-"""Columns of a record, before anything is known of them."""
-
 _DICTIONARY_UNDER_BYTES: Final = (8 << 10, 64 << 10)
 """Of context, up to which the built-in dictionary helps, and a trained one; beyond it they cost bytes."""
 
 _HOLDS_LITTLE: Final = 500
 """Records held, up to which a device is told of a trained dictionary: it pays back slowly."""
 
-_ACCOUNT_BYTES: Final = 4_096
-"""An account costs one token of the rate for each so many bytes beside that of its request."""
-
-_DEVICES_MAX: Final = 65_536
-"""Devices whose ratio is remembered; beyond that all start anew."""
+_KEPT_BYTES: Final = 4_096
+"""A request by token costs one more for each so many bytes of what is kept: it is read, and written again."""
 
 
 class Asked(NamedTuple):
@@ -60,14 +48,6 @@ class Asked(NamedTuple):
 
     terminal: Terminal
     request: SyncRequest | Resync
-
-
-@dataclass(slots=True)
-class Experience:
-    """What the last pages of a device came to."""
-
-    ratio: float = _RATIO_FIRST
-    column_bytes: float = _COLUMN_BYTES_FIRST
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +81,7 @@ class Paging:
         rates: asked whether a device may have its account read.
         attendance: told of who wants live pushes.
         bounds: the operator's.
+        rates: how much a device may ask: a token's account is work too.
         tally: counts.
     """
 
@@ -116,6 +97,7 @@ class Paging:
         tally: Tally,
     ) -> None:
         """See the class."""
+        self._rates = rates
         self._store = store
         self._library = library
         self._rates = rates
@@ -123,7 +105,7 @@ class Paging:
         self._attendance = attendance
         self._bounds = bounds
         self._tally = tally
-        self._experience: dict[str, Experience] = {}
+        self._experiences = Experiences()
         self._memory = Memory()
 
     def answer(self, batch: Sequence[Asked], now_ms: int) -> list[Reply]:
@@ -141,12 +123,15 @@ class Paging:
             except TidelogError as error:
                 replies.append(self._fault(asked, error))
         pressed = self._pressed([work.job for work in works if work.job is not None])
-        kept: list[KeptToken] = []
+        moved: dict[tuple[str, bytes], Kept] = {}
         replies += [
-            self._finish(work, pressed[work.job] if work.job is not None else None, kept) for work in works
+            self._finish(work, pressed[work.job] if work.job is not None else None, moved) for work in works
         ]
-        if kept:
-            self._keep(kept, now_ms)
+        fresh = {(work.device, work.token) for work in works if work.kept is None}
+        if moved:
+            self._keep(
+                [KeptToken(*key, kept.dump(), fresh=key in fresh) for key, kept in moved.items()], now_ms
+            )
         return replies
 
     def _pressed(self, jobs: Sequence[PressJob]) -> dict[PressJob, Pressed]:
@@ -164,7 +149,7 @@ class Paging:
     def _fault(self, asked: Asked, error: TidelogError) -> Reply:
         code = error.wire_code if isinstance(error, ProtocolError) else Code.BUSY
         self._tally["refused_" + code.word] += 1
-        text = "" if code is Code.TOKEN else str(error)
+        text = "" if code is Code.TOKEN or asked.request.room else str(error)
         fault = Fault(code=code, rid=asked.request.rid, text=text)
         return Reply(asked.terminal.device, packed.encode(fault), Kind.FAULTS)
 
@@ -190,18 +175,19 @@ class Paging:
         )
         inquiry = self._bounded(inquiry)
         held = sum(one.have.count for one in inquiry.account)
-        experience = self._experienced(device)
+        experience = self._experiences.of(device)
         made = draft(
             inquiry,
             self._store.logs_of(asked.terminal.user_id),
             self._store,
-            text_bytes_max=int(inquiry.limit_bytes * experience.ratio * _MARGIN),
+            text_bytes_max=experience.text_bytes(inquiry.limit_bytes),
         )
         chosen = effort(
             offered=frozenset(inquiry.terms.codecs) & frozenset(offered()),
-            device_max=inquiry.terms.context_bytes,
+            device_max=inquiry.terms.context_bytes if made.primable else 0,
             operator_max=self._bounds.context_bytes_max,
             bodies_bytes=made.text_bytes,
+            first_bytes=made.first_bytes,
             waiting=(waiting - 1) / max(self._press.size, 1),
         )
         work = _Work(
@@ -219,9 +205,8 @@ class Paging:
 
     def _proven(self, device: str, request: Resync, now_ms: int) -> Kept:
         blob = self._store.token(device, request.token)
-        if blob is not None and not self._rates.admit(device, now_ms, cost=len(blob) // _ACCOUNT_BYTES):
-            # Eleven bytes ask for the work of reading an account of many channels and runs.
-            raise Unavailable("too many requests", code=Code.BUSY.word)
+        if blob is not None and not self._rates.admit(device, now_ms, cost=len(blob) // _KEPT_BYTES):
+            raise ProtocolError("too many requests", wire_code=Code.BUSY)
         kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
         if kept is None:
             raise tokens.unknown()
@@ -230,11 +215,6 @@ class Paging:
     def _bounded(self, inquiry: Inquiry) -> Inquiry:
         terms = replace(inquiry.terms, page_bytes=min(inquiry.terms.page_bytes, self._bounds.page_bytes))
         return replace(inquiry, terms=terms)
-
-    def _experienced(self, device: str) -> Experience:
-        if len(self._experience) >= _DEVICES_MAX:
-            self._experience.clear()
-        return self._experience.setdefault(device, Experience())
 
     def _prepare(self, work: _Work) -> None:
         """Find the context and say what is to be compressed."""
@@ -245,11 +225,8 @@ class Paging:
                 self._store, self._memory, work.effort.context_bytes if work.effort.codec else 0
             )
         header = len(packed.encode(self._page(work, None)))
-        records = len(work.draft.entries)
-        text = work.draft.text_bytes
         room = work.limit_bytes - header - _FRAME_BYTES
-        each = text / records / work.experience.ratio + work.experience.column_bytes
-        columns = work.experience.column_bytes * min(records, room / each)
+        columns = work.experience.columns_bytes(work.draft.text_bytes, len(work.draft.entries), room)
         context = work.context.text()
         before = self._dictionary(work, len(context))
         work.dictionary = bool(before)
@@ -258,7 +235,7 @@ class Paging:
             order=work.effort.order,
             context=before + context,
             bodies=tuple([entry.body for entry in work.draft.entries]),
-            room_bytes=max(room - int(columns), 0),
+            room_bytes=max(room - columns, 0),
             first_always=not work.inquiry.room,
         )
 
@@ -274,13 +251,14 @@ class Paging:
 
     # After that
 
-    def _finish(self, work: _Work, pressed: Pressed | None, kept: list[KeptToken]) -> Reply:
+    def _finish(self, work: _Work, pressed: Pressed | None, moved: dict[tuple[str, bytes], Kept]) -> Reply:
         content, pressed = self._fitted(work, pressed)
         account = self._moved(work, pressed)
         page = self._page(work, content, taken=pressed.taken if pressed else 0)
-        token = self._token(work, account)
-        if token is not None:
-            kept.append(token)
+        key = work.device, work.token
+        kept = self._moved_on(work, account, moved.get(key))
+        if kept is not None:
+            moved[key] = kept
         elif not work.kept:
             page = replace(page, token=b"")
         self._tally["answered"] += 1
@@ -295,7 +273,11 @@ class Paging:
             size = len(packed.encode(self._page(work, content, taken=pressed.taken)))
             over = size - work.limit_bytes
             if over <= 0 or (pressed.taken == 1 and work.job.first_always):
-                self._learn(work, pressed, len(content.columns))
+                work.experience.learn(
+                    work.draft.entries[: pressed.taken],
+                    data_bytes=len(pressed.data),
+                    columns_bytes=len(content.columns),
+                )
                 return content, pressed
             share = max(1, pressed.taken * over // size)
             work.job = work.job._replace(
@@ -319,11 +301,6 @@ class Paging:
             ),
             dictionary=work.dictionary,
         )
-
-    def _learn(self, work: _Work, pressed: Pressed, columns_bytes: int) -> None:
-        text = sum(len(entry.body) + 1 for entry in work.draft.entries[: pressed.taken])
-        work.experience.ratio = max(text / max(len(pressed.data), 1), 1.0)
-        work.experience.column_bytes = columns_bytes / pressed.taken
 
     def _page(self, work: _Work, content: Content | None, *, taken: int = 0) -> Page:
         return Page(
@@ -353,13 +330,19 @@ class Paging:
             account.add(channel, RangeSet.of(seqs))
         return account
 
-    def _token(self, work: _Work, account: Standings) -> KeptToken | None:
-        """What the token stands for from now on; ``None`` where nothing is to be written."""
-        if not work.token or sum(len(one.have.runs) for one in account) > 2 * RUNS_MAX:
+    def _moved_on(self, work: _Work, account: Standings, before: Kept | None) -> Kept | None:
+        """What the token stands for from now on; ``None`` where nothing is to be written.
+
+        Args:
+            work: the page.
+            account: once it has arrived.
+            before: what another page of the same batch made of the token: a device asks again while it waits.
+        """
+        if not work.token or not tokens.is_kept(account):
             return None
         if work.kept is None:
-            made = Kept(terms=work.inquiry.terms, base=account)
-            return KeptToken(work.device, work.token, made.dump(), fresh=True)
+            return Kept(terms=work.inquiry.terms, base=account)
         if work.kept.base.digest == account.digest:
             return None
-        return KeptToken(work.device, work.token, work.kept.answered(account).dump(), fresh=False)
+        same = before is not None and before.base.digest == work.kept.base.digest
+        return (before if before is not None and same else work.kept).answered(account)

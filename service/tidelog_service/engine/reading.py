@@ -7,19 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-from tidelog.codec.context import Entry, Key, order
+from tidelog.codec.context import BODY_BYTES_MAX, Entry, Key, order
 from tidelog.codec.page import Rule
-from tidelog.wire.limits import BODY_BYTES_MAX
 from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standings
 from tidelog_service.engine.ports import Log, Row, Store
 
 _BATCH_FIRST: Final = 64
-_BATCH_MAX: Final = 128
-_BATCH_BYTES: Final = _BATCH_MAX * BODY_BYTES_MAX
-"""Read at a time from one log: few, so that little is read in vain; the bodies bound themselves."""
+_BATCH_REMEMBERED: Final = 128
+_BATCH_MAX: Final = 1_024
+_BATCH_BYTES: Final = 1 << 18
+"""Read at a time from one log: small where few records are wanted, bounded where bodies are large."""
 
+_FIRST_RECORDS: Final = 1_024
+_FIRST_BYTES: Final = 1 << 20
+_FIRST_LEAST: Final = 4
+"""Read at first from all logs together: where the oldest come first, all are looked at before any goes on."""
 
 MEMORY_BYTES: Final = 64 << 20
 """Of records kept for the next answers: the newest of some hundred logs."""
@@ -64,8 +68,8 @@ class Memory:
         """Keep records of a log; where all are too many, the logs longest unused go."""
         kept = self._logs.setdefault((log.id, log.epoch), {})
         for entry in entries:
-            if entry.body_bytes <= BODY_BYTES_MAX and entry.seq not in kept:
-                kept[entry.seq] = entry
+            if entry.seq not in kept:
+                kept[entry.seq] = entry if entry.body_bytes <= BODY_BYTES_MAX else entry._replace(body=b"")
                 self._bytes += _weight(entry)
         while self._bytes > self._bytes_max:
             _, gone = self._logs.popitem(last=False)
@@ -73,7 +77,8 @@ class Memory:
 
 
 def _weight(entry: Entry) -> int:
-    return entry.body_bytes + _ENTRY_BYTES
+    """What it takes here; the body of a large one is of no use to a context, and is not kept."""
+    return _ENTRY_BYTES + (entry.body_bytes if entry.body_bytes <= BODY_BYTES_MAX else 0)
 
 
 class Line:
@@ -84,16 +89,24 @@ class Line:
         log: of which log.
         seqs: finite; those without a record are passed over.
         rule: ascending where the oldest come first, else descending; and how times are told.
+        others: how many lines are read beside it, itself included.
         memory: of records that were read before; nothing is kept, if not given.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_memory", "_oldest_first", "_rest", "_rule", "_seqs", "_store", "log")
+    __slots__ = ("_found", "_memory", "_oldest_first", "_others", "_rest", "_rule", "_seqs", "_store", "log")
 
     def __init__(
-        self, store: Store, log: Log, seqs: RangeSet, *, rule: Rule, memory: Memory | None = None
+        self,
+        store: Store,
+        log: Log,
+        seqs: RangeSet,
+        *,
+        rule: Rule,
+        others: int = 1,
+        memory: Memory | None = None,
     ) -> None:
         """See the class."""
         self.log = log
@@ -101,65 +114,75 @@ class Line:
         self._seqs = self._rest = seqs
         self._rule = rule
         self._oldest_first = rule.oldest_first
+        self._others = others
         self._memory = memory
-        self._found = 0
+        self._found: list[int] = []
 
     def __iter__(self) -> Iterator[Entry]:
         """The records."""
-        batch = _BATCH_FIRST
-        while self._rest:
-            some = self._rest.oldest(batch) if self._oldest_first else self._rest.newest(batch)
-            self._rest -= some
-            entries = self._entries(some)
-            self._found += len(entries)
-            yield from self._told(entries)
-            batch = min(2 * batch, _BATCH_MAX)
+        if self._memory is not None:
+            yield from self._remembered(self._memory)
+        yield from self._stored()
 
     def all(self) -> Sequence[Entry]:
-        """The records, all at once: for a few hundred."""
-        return self._told(self._entries(self._seqs))
+        """The records, all at once: for a few hundred seqs, most of which have one."""
+        return self._told(self._known(self._seqs, self._memory) if self._memory else list(self._stored()))
 
     def voids(self) -> RangeSet:
-        """The seqs that were looked at so far and have no record; only after nothing more is taken."""
+        """The seqs that were looked at so far and have no record."""
         looked = self._seqs - self._rest
-        if looked.count == self._found:
-            return EMPTY
-        return looked - RangeSet.of(entry.seq for entry in self._stored(looked))
+        return EMPTY if looked.count == len(self._found) else looked - RangeSet.of(self._found)
 
     def _told(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         if not self._rule.seconds:
             return entries
         return [entry._replace(meta=self._rule.told(entry.meta)) for entry in entries]
 
-    def _entries(self, seqs: RangeSet) -> Sequence[Entry]:
-        """The records of a few seqs, in order."""
-        if self._memory is None:
-            return self._stored(seqs)
-        known = self._memory.of(self.log)
+    def _remembered(self, memory: Memory) -> Iterator[Entry]:
+        """Some seqs at a time, as long as most of them have a record."""
+        batch = _BATCH_FIRST
+        while self._rest:
+            some = self._rest.oldest(batch) if self._oldest_first else self._rest.newest(batch)
+            entries = self._known(some, memory)
+            self._rest -= some
+            self._found += [entry.seq for entry in entries]
+            yield from self._told(entries)
+            if 2 * len(entries) < some.count:
+                return
+            batch = _BATCH_REMEMBERED
+
+    def _known(self, seqs: RangeSet, memory: Memory) -> Sequence[Entry]:
+        """The records of a few seqs, in order: remembered, or read and remembered."""
+        known = memory.of(self.log)
         order = list(seqs) if self._oldest_first else list(seqs)[::-1]
         unknown = [seq for seq in order if seq not in known]
         if not unknown:
             return [known[seq] for seq in order]
-        read = self._stored(RangeSet.of(unknown))
+        line = Line(self._store, self.log, RangeSet.of(unknown), rule=Rule(oldest_first=self._oldest_first))
+        read = list(line)
         found = {entry.seq: entry for entry in read}
         entries = [found.get(seq) or known.get(seq) for seq in order]
-        self._memory.add(self.log, read)
+        memory.add(self.log, read)
         return [entry for entry in entries if entry is not None]
 
-    def _stored(self, seqs: RangeSet) -> list[Entry]:
-        entries: list[Entry] = []
-        while seqs:
+    def _stored(self) -> Iterator[Entry]:
+        """Some records at a time, however far apart they are."""
+        batch = max(min(_BATCH_FIRST, _FIRST_RECORDS // self._others), _FIRST_LEAST)
+        bytes_max = min(_BATCH_BYTES, _FIRST_BYTES // self._others)
+        while self._rest:
             rows = self._store.rows(
                 self.log.id,
-                seqs,
-                records_max=min(seqs.count, _BATCH_MAX),
-                bytes_max=_BATCH_BYTES,
+                self._rest,
+                records_max=batch,
+                bytes_max=bytes_max,
                 newest_first=not self._oldest_first,
             )
-            entries += [entry_of(self.log.name, row) for row in rows]
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
-            seqs = seqs & self._beyond(rows[-1].seq) if rows else EMPTY
-        return entries
+            self._rest = self._rest & self._beyond(rows[-1].seq) if rows else EMPTY
+            self._found += [row.seq for row in rows]
+            yield from self._told([entry_of(self.log.name, row) for row in rows])
+            batch = min(4 * batch, _BATCH_MAX)
+            bytes_max = _BATCH_BYTES
 
     def _beyond(self, seq: int) -> RangeSet:
         return RangeSet([(seq + 1, max(self._seqs.stop, seq + 1)) if self._oldest_first else (0, seq)])
@@ -233,7 +256,11 @@ class StoredHeld:
         # Context is read from the newest down, whatever comes first in the answer.
         self._rule = Rule(seconds=rule.seconds)
         self._logs = logs
-        self._held = {one.channel: one.kept for one in account if one.have and one.channel in logs}
+        self._held = {
+            one.channel: one.kept & RangeSet([(1, logs[one.channel].head + 1)])
+            for one in account
+            if one.have and one.channel in logs
+        }
 
     def seqs(self) -> Mapping[str, RangeSet]:
         """See `tidelog.codec.context.Held`."""

@@ -17,14 +17,23 @@ from tidelog.codec.page import Rule
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Resync
 from tidelog.wire.limits import TOKEN_BYTES
-from tidelog.wire.standings import Standing, Standings, dump, load
+from tidelog.wire.standings import Standings, dump, load
 from tidelog_service.engine.inquiries import Inquiry, Terms, standing_of
 
 PENDING_MAX: Final = 3
 """Accounts that may have become of the last one: a device asks again while an answer is slow."""
 
-ACCOUNT_BYTES_MAX: Final = 1 << 19
-"""A larger account is not kept: the device states it in full, which is work to read but none to keep."""
+ACCOUNT_BYTES_MAX: Final = 1 << 18
+"""A larger account is not kept: the device states it in full, which is work to read but none to keep.
+
+It is four times what one request can state; with those that may become of it a token takes four times that.
+"""
+
+_STANDING_BYTES: Final = 16
+"""Of a channel beside its name and runs, as it lies in the store."""
+
+_RUN_BYTES: Final = 10
+"""Of a run: two seqs below 2^32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +42,18 @@ class Pending:
 
     Attributes:
         digest: of the account then.
-        put: standings that it adds or replaces.
+        put: standings that it adds or replaces, as `tidelog.wire.standings.dump` writes them: few are read.
         gone: channels that leave it.
     """
 
     digest: int
-    put: tuple[Standing, ...]
+    put: bytes
     gone: tuple[str, ...]
 
     def applied(self, base: Standings) -> Standings:
         """The account then."""
         account = base.copy()
-        for standing in self.put:
+        for standing in load(self.put):
             account.put(standing)
         for channel in self.gone:
             account.remove(channel)
@@ -75,15 +84,23 @@ class Kept:
     def answered(self, account: Standings) -> Kept:
         """What it stands for once a page went out that would make this of the account."""
         before = {standing.channel: standing for standing in self.base}
-        put = tuple(one for one in account if before.get(one.channel) != one)
+        put = dump(one for one in account if before.get(one.channel) != one)
         gone = tuple(name for name in before if name not in account)
-        pending = (*self.pending, Pending(account.digest, put, gone))[-PENDING_MAX:]
+        others = [one for one in self.pending if one.digest != account.digest]
+        pending = (*others, Pending(account.digest, put, gone))[-PENDING_MAX:]
         return Kept(terms=self.terms, base=self.base, pending=pending)
 
     def dump(self) -> bytes:
         """It as it lies in the store."""
-        pending = [[one.digest, dump(one.put), list(one.gone)] for one in self.pending]
+        pending = [[one.digest, one.put, list(one.gone)] for one in self.pending]
         return cbor2.dumps([_terms(self.terms), dump(self.base), pending])
+
+
+def is_kept(account: Standings) -> bool:
+    """Whether an account is small enough to be kept."""
+    runs = sum(len(one.have.runs) for one in account)
+    names = sum(len(one.channel.encode()) for one in account)
+    return names + _STANDING_BYTES * len(account) + _RUN_BYTES * runs <= ACCOUNT_BYTES_MAX
 
 
 def load_kept(blob: bytes) -> Kept:
@@ -92,7 +109,7 @@ def load_kept(blob: bytes) -> Kept:
     return Kept(
         terms=_read_terms(terms),
         base=load(base),
-        pending=tuple(Pending(digest, tuple(load(put)), tuple(gone)) for digest, put, gone in pending),
+        pending=tuple(Pending(digest, put, tuple(gone)) for digest, put, gone in pending),
     )
 
 

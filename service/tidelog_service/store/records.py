@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -151,13 +152,13 @@ class RecordStore(Store):
     def keep_tokens(self, kept: Sequence[KeptToken], now_ms: int) -> None:
         """See `Store.keep_tokens`."""
         rows = [(one.device, one.token, now_ms, one.account) for one in kept]
-        fresh = sorted({one.device for one in kept if one.fresh})
+        fresh = Counter(one.device for one in kept if one.fresh)
+        # Room is made before: a clock that was set back must not make the new ones the oldest.
+        room = [(device, device, max(TOKENS_MAX - count, 0)) for device, count in sorted(fresh.items())]
         # A lost token costs its device some bytes: nobody waits for the disk here.
         with self._database.transaction(durable=False):
+            self._database.write_many(self._sql.forget_tokens, room)
             self._database.write_many(self._sql.keep_token, rows)
-            self._database.write_many(
-                self._sql.forget_tokens, [(device, device, TOKENS_MAX) for device in fresh]
-            )
 
     def _forget_old(
         self, taken: Iterable[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]

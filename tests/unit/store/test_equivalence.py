@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import settings
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tidelog.codec.dictionaries import Dictionary, trained
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Weight
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standing, Standings
 
 CHANNELS = st.sampled_from(["room1", "dm/ann/bob", "zürich"])
 EPOCHS = st.integers(1, 2)
@@ -46,6 +49,13 @@ ENTRIES = st.builds(
     rejected=st.sampled_from(["", "denied"]),
 )
 DICTIONARIES = st.sampled_from([trained(bytes([at])) for at in range(4)])
+SCOPES = st.sampled_from([b"", b"a", b"b", b"\0"])
+TOKENS = st.builds(
+    Token,
+    scope=SCOPES,
+    token=st.binary(min_size=4, max_size=4),
+    account=st.builds(Standings, st.lists(st.builds(Standing, CHANNELS, EPOCHS, RANGES, SEQS), max_size=3)),
+)
 CHANGES = st.builds(
     Changes,
     records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
@@ -56,7 +66,13 @@ CHANGES = st.builds(
     next_n=st.integers(0, 9),
     outworn=st.lists(DICTIONARIES.map(lambda one: one.id), max_size=2).map(tuple),
     dictionaries=st.lists(DICTIONARIES, max_size=2).map(tuple),
+    forgotten=st.lists(SCOPES, max_size=2).map(tuple),
+    tokens=st.lists(TOKENS, max_size=3).map(tuple),
 )
+
+
+def _told(snapshot: Snapshot) -> list[tuple[bytes, bytes, Standings]]:
+    return [(one.scope, one.token, one.account) for one in snapshot.tokens]
 
 
 class TwoStores(RuleBasedStateMachine):
@@ -100,7 +116,9 @@ class TwoStores(RuleBasedStateMachine):
 
     @invariant()
     def same_snapshot(self) -> None:
-        assert self.memory.load() == self.sqlite.load()
+        memory, sqlite = self.memory.load(), self.sqlite.load()
+        assert replace(memory, tokens=()) == replace(sqlite, tokens=())
+        assert _told(memory) == _told(sqlite)
 
     def teardown(self) -> None:
         self.sqlite.close()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidelog.wire.limits import CONTEXT_BYTES_MAX
+from tidelog.wire.limits import CONTEXT_BYTES_MAX, PAGE_BYTES_MAX
 from tidelog.wire.models import CONTEXTS_BYTES
 from tidelog_service.engine.effort import Effort, effort
 
@@ -17,7 +17,7 @@ def chosen(
     *,
     device_kib: int = 256,
     operator_kib: int = 256,
-    bodies: int = 1_500,
+    bodies: int = 1_000,
     waiting: float = 0,
 ) -> Effort:
     return effort(
@@ -31,8 +31,8 @@ def chosen(
 
 def test_an_idle_service_takes_its_time() -> None:
     assert chosen() == Effort(codec=2, order=6, context_bytes=64 * KIB)
-    assert chosen(bodies=4 * KIB) == Effort(2, 6, 64 * KIB)
-    assert chosen(bodies=4 * KIB + 1) == Effort(2, 6, 128 * KIB)
+    assert chosen(bodies=KIB) == Effort(2, 6, 64 * KIB)
+    assert chosen(bodies=KIB + 1) == Effort(2, 6, 128 * KIB)
     assert chosen(bodies=1 << 20) == Effort(2, 6, 128 * KIB)
 
 
@@ -66,6 +66,18 @@ def test_it_is_of_what_the_device_has(waiting: float) -> None:
     assert chosen(frozenset({31}), waiting=waiting) == Effort(0, 6, 4 * KIB)
     assert chosen(frozenset({1}), waiting=waiting) == Effort(1, 6, 32 * KIB)
     assert chosen(frozenset({2}), waiting=waiting).codec == 2
+
+
+def test_a_body_that_fits_no_packet_as_it_is_is_deflated_whatever_was_offered() -> None:
+    found = effort(
+        offered=frozenset(),
+        device_max=64 * KIB,
+        operator_max=64 * KIB,
+        bodies_bytes=1,
+        waiting=0,
+        first_bytes=PAGE_BYTES_MAX + 1,
+    )
+    assert found == Effort(1, 6, 32 * KIB)
 
 
 def test_without_deflate_a_busy_service_takes_the_least_of_ppmd() -> None:

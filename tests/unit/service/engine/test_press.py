@@ -1,3 +1,5 @@
+"""The press that needs nothing."""
+
 from __future__ import annotations
 
 import pytest
@@ -9,12 +11,16 @@ from tidelog_service.engine.press import InProcessPress
 
 
 def test_jobs_are_done_in_their_order() -> None:
-    press_port: Press = InProcessPress()
-    jobs = [PressJob(codec, 6, b"", (b"low tide " * 9,), 100, first_always=False) for codec in (2, 0, 1)]
-    assert press_port.press(jobs) == [press(job) for job in jobs]
-    assert press_port.press([]) == []
+    made: Press = InProcessPress()
+    jobs = [
+        PressJob(codec, 6, b"", (b"low tide " * n,), 900, first_always=True)
+        for codec in (0, 1)
+        for n in (1, 9)
+    ]
+    assert made.press(jobs) == [press(job) for job in jobs]
+    assert made.press([]) == []
 
 
-def test_misuse_is_refused() -> None:
+def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(UsageError):
-        InProcessPress().press([PressJob(31, 6, b"", (b"a",), 9, first_always=False)])
+        InProcessPress().press([PressJob(3, 6, b"", (b"x",), 900, first_always=True)])

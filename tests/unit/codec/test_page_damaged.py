@@ -63,10 +63,29 @@ def test_a_device_that_holds_something_else_is_never_wrong(
     assert records_of(arrivals) == {(one.channel, one.seq): (one.meta, one.body) for one in taken}
 
 
-@pytest.mark.parametrize("codec", [CODEC_NONE, Deflate.id], ids=["none", "deflate"])
+SAFE = pytest.mark.parametrize("codec", [CODEC_NONE, Deflate.id], ids=["none", "deflate"])
+"""PPMd of damaged streams runs in a process of its own: see `test_ppmd`."""
+
+
+@SAFE
 @given(CHANGES)
 @settings(max_examples=300)
 def test_a_damaged_page_is_refused_or_not_damaged(codec: int, changes: list[tuple[str, int, int]]) -> None:
+    refused_or_whole(codec, changes)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(1800)
+@SAFE
+@given(CHANGES)
+@settings(max_examples=20_000, deadline=None)
+def test_many_damaged_pages_are_refused_or_not_damaged(
+    codec: int, changes: list[tuple[str, int, int]]
+) -> None:
+    refused_or_whole(codec, changes)
+
+
+def refused_or_whole(codec: int, changes: list[tuple[str, int, int]]) -> None:
     log = log_of("a", "b")
     held, missing = parted(log, {("a", 3), ("a", 40), ("b", 17), ("b", 18)})
     answer = Answer(codec=codec)

@@ -12,9 +12,9 @@ from tidelog.codec.deflate import Deflate
 from tidelog.codec.dictionaries import builtin
 from tidelog.wire.errors import UsageError
 from tidelog_service.training.samples import Sample
-from tidelog_service.training.trainer import SIZE_KIB_DEFAULT, SIZE_KIB_MAX, train
+from tidelog_service.training.trainer import SIZE_KIB_MAX, train
 
-SIZE = SIZE_KIB_DEFAULT << 10
+SIZE = 32 << 10
 TRAINED_ON = 9_000
 
 

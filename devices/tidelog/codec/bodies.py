@@ -21,7 +21,12 @@ _SPECIAL: Final = re.compile(rb"\x01([\x02\x03])")
 
 def joined(bodies: Iterable[bytes]) -> bytes:
     """Write bodies, each ended by NUL."""
-    return b"".join([_stuffed(body) + END for body in bodies])
+    listed = [*bodies, b""]
+    text = END.join(listed)
+    # Hardly any text has NUL or SOH in it: a look at the whole is ten times cheaper than at each body.
+    if text.count(END) == len(listed) - 1 and _ESCAPE not in text:
+        return text
+    return END.join(map(_stuffed, listed))
 
 
 def size(body: bytes) -> int:

@@ -351,7 +351,8 @@ class Device:
                 ``"channels"``, one channel after the other as they are named, the newest of each first.
             mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
             wanted: top up only what was asked for before, instead of everything.
-            seconds: take times in whole seconds: some bytes less for each record.
+            seconds: take times in whole seconds: some bytes less for each record. For all syncs of a store or
+                for none: pages with exact times cannot build on records whose times were cut, and take more.
             timeout: seconds for the whole.
 
         Returns:

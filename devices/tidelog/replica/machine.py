@@ -550,7 +550,8 @@ class Machine:
             self._distrust(answered, error, effects)
             return
         self._keep_token(answered, page, opened, effects)
-        news = bool(page.gone)
+        # Records of a page were lacking when it was asked for; a push may have brought the same meanwhile.
+        news = bool(page.gone) or any(part.records for part in opened.parts)
         answered.job.gone |= set(page.gone)
         self._repairs.forget(page.gone)
         if not answered.job.max_bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, count
 from typing import Final, NamedTuple
 
 import cbor2
@@ -117,16 +117,23 @@ class Standings:
     Args:
         standings: a channel each, at most once.
 
-    Attributes:
-        digest: the sum of all marks, below 2^32.
     """
 
-    __slots__ = ("_by_channel", "digest")
+    __slots__ = ("_by_channel", "_marks")
 
     def __init__(self, standings: Iterable[Standing] = ()) -> None:
         """See the class."""
         self._by_channel = {standing.channel: standing for standing in standings}
-        self.digest = sum(one.mark() for one in self._by_channel.values()) % DIGEST_STOP
+        self._marks = {name: one.mark() for name, one in self._by_channel.items()}
+
+    @property
+    def digest(self) -> int:
+        """The sum of all marks, each times twice its place and 1, below 2^32.
+
+        Where the channels stand is in it: a device and a service that differ in that name others by a place.
+        """
+        weighted = zip(count(1, 2), self._marks.values(), strict=False)
+        return sum(weight * mark for weight, mark in weighted) % DIGEST_STOP
 
     def __iter__(self) -> Iterator[Standing]:
         """The standings in their order."""
@@ -162,23 +169,18 @@ class Standings:
         """Another one that changes by itself."""
         made = Standings()
         made._by_channel = dict(self._by_channel)
-        made.digest = self.digest
+        made._marks = dict(self._marks)
         return made
 
     def put(self, standing: Standing) -> None:
         """Replace a channel's standing where it is, or add it at the end."""
-        self._count(standing.channel, standing.mark())
         self._by_channel[standing.channel] = standing
+        self._marks[standing.channel] = standing.mark()
 
     def remove(self, channel: str) -> None:
         """Forget a channel; those after it move up."""
         if channel in self._by_channel:
-            self._count(channel, 0)
-            del self._by_channel[channel]
-
-    def _count(self, channel: str, mark: int) -> None:
-        old = self._by_channel.get(channel)
-        self.digest = (self.digest + mark - (old.mark() if old else 0)) % DIGEST_STOP
+            del self._by_channel[channel], self._marks[channel]
 
     def add(self, channel: str, seqs: RangeSet) -> None:
         """Account for more seqs of a channel that is in it."""
@@ -192,9 +194,9 @@ class Standings:
             ProtocolError: a place is outside the account, or a seq beyond the limit.
         """
         names = self.names()
-        for index, count in grown:
+        for index, size in grown:
             name = _named(names, index)
-            self.add(name, _above(self._by_channel[name].have, count))
+            self.add(name, _above(self._by_channel[name].have, size))
         for index, added, dropped in changes:
             old = self._by_channel[_named(names, index)]
             self.put(Standing(old.channel, old.epoch, (old.have - dropped) | added, old.floor))
@@ -254,16 +256,16 @@ def differences(before: Standings, now: Iterable[Standing]) -> Differences:
 
 def _grew(old: RangeSet, new: RangeSet) -> bool:
     """Whether only seqs right above the old ones came; those of a have-set without end cannot be counted."""
-    start, count = max(old.stop, 1), new.count - old.count
-    return count > 0 and not new.open_ended and new == old | RangeSet([(start, start + count)])
+    start, size = max(old.stop, 1), new.count - old.count
+    return size > 0 and not new.open_ended and new == old | RangeSet([(start, start + size)])
 
 
-def _above(seqs: RangeSet, count: int) -> RangeSet:
+def _above(seqs: RangeSet, size: int) -> RangeSet:
     """So many seqs right above a set."""
     start = max(seqs.stop, 1)
-    if start + count >= SEQ_STOP:
+    if start + size >= SEQ_STOP:
         raise ProtocolError("a seq is beyond the limit", wire_code=Code.LIMIT)
-    return RangeSet([(start, start + count)])
+    return RangeSet([(start, start + size)])
 
 
 def dump(standings: Iterable[Standing]) -> bytes:

@@ -14,6 +14,7 @@ from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
 from tidelog.wire.frames import Content, Fault, Model, Page, Resync, SyncRequest
+from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
@@ -272,7 +273,8 @@ class Paging:
             content = self._content(work, pressed)
             size = len(packed.encode(self._page(work, content, taken=pressed.taken)))
             over = size - work.limit_bytes
-            if over <= 0 or (pressed.taken == 1 and work.job.first_always):
+            alone = pressed.taken == 1 and work.job.first_always and size <= PACKET_BYTES_MAX
+            if over <= 0 or alone:
                 work.experience.learn(
                     work.draft.entries[: pressed.taken],
                     data_bytes=len(pressed.data),

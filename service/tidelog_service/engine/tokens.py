@@ -104,13 +104,20 @@ def is_kept(account: Standings) -> bool:
 
 
 def load_kept(blob: bytes) -> Kept:
-    """The inverse of `Kept.dump`."""
-    terms, base, pending = cbor2.loads(blob)
-    return Kept(
-        terms=_read_terms(terms),
-        base=load(base),
-        pending=tuple(Pending(digest, put, tuple(gone)) for digest, put, gone in pending),
-    )
+    """The inverse of `Kept.dump`.
+
+    Raises:
+        ProtocolError: it is not what was kept (code TOKEN): the device states everything anew.
+    """
+    try:
+        terms, base, pending = cbor2.loads(blob)
+        return Kept(
+            terms=_read_terms(terms),
+            base=load(base),
+            pending=tuple(Pending(digest, put, tuple(gone)) for digest, put, gone in pending),
+        )
+    except (TypeError, ValueError, cbor2.CBORError) as error:
+        raise unknown() from error
 
 
 def asked(kept: Kept, request: Resync) -> Inquiry:

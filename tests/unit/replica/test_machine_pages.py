@@ -648,3 +648,51 @@ def test_a_busy_service_is_asked_again_by_the_same_token(pair: Pair, shelf: Shel
     assert [len(one) for one in pair.up] == [11]
     assert pair.ended(number) is not None
     whole(pair, shelf)
+
+
+def test_a_page_whose_records_were_pushed_meanwhile_is_no_stall() -> None:
+    """One record fits a page, and each time it has just come as a push."""
+    shelf = Shelf({"room": ("ann", "bob")})
+    rng = Random(1)
+    shelf.fill("room", [rng.randbytes(150) for _ in range(50)], times=range(1_000, 51_000, 1_000))
+    pair = paired(Engine(shelf), live=True, page_bytes=256)
+    pair.bench.now += 10
+    job = pair.bench.sync()
+    for _ in range(8):
+        time = shelf.logs["room"].time + 1_000
+        shelf.fill("room", [rng.randbytes(150)], times=[time])
+        payloads = pair.carry()
+        pair.bench.receive(pushed(shelf, shelf.logs["room"].head))
+        for payload in payloads:
+            pair.deliver(payload)
+    while pair.ended(job) is None:
+        pair.run()
+    assert pair.ended(job).error is None
+    whole(pair, shelf)
+
+
+def test_new_channels_that_two_pages_tell_in_another_order_stay_apart() -> None:
+    """Both answer tries of one request; the device takes the first, the service built on the second."""
+    shelf = Shelf({"room": ("ann",)})
+    pair = paired(Engine(shelf))
+    rule = Rule(oldest_first=True)
+    pair.sync(rule=rule)
+    rng = Random(1)
+    shelf.fill("room", [rng.randbytes(20_000) for _ in range(3)], times=[1_000, 2_000, 3_000])
+    for name, time in (("x", 9_000), ("y", 8_000)):
+        shelf.open(name, "ann")
+        shelf.fill(name, [b"first"], times=[time])
+    pair.bench.now += 10
+    job = pair.bench.sync(rule=rule)
+    (first_page,) = pair.carry()
+    shelf.fill("y", [b"second"], times=[10_000])
+    pair.bench.now = pair.bench.machine.due()
+    pair.bench.tick()
+    (second_page,) = pair.carry()
+    pair.deliver(first_page)
+    pair.deliver(second_page)
+    pair.run()
+    while pair.ended(job) is None:
+        pair.wait()
+    assert all(primed(pair))
+    whole(pair, shelf)

@@ -76,12 +76,16 @@ def test_another_standing_has_another_mark(one: Standing, other: Standing) -> No
 # The account and its digest
 
 
-@given(ACCOUNTS, st.randoms())
-def test_the_digest_is_a_sum_whatever_the_order(listed: list[Standing], chance: object) -> None:
-    account = Standings(listed)
-    assert account.digest == sum(one.mark() for one in listed) % DIGEST_STOP
-    chance.shuffle(listed)  # type: ignore[attr-defined]  # a random.Random
-    assert Standings(listed).digest == account.digest
+@given(ACCOUNTS)
+def test_the_digest_counts_each_mark_by_its_place(listed: list[Standing]) -> None:
+    weighted = [(2 * place + 1) * one.mark() for place, one in enumerate(listed)]
+    assert Standings(listed).digest == sum(weighted) % DIGEST_STOP
+
+
+@given(ACCOUNTS.filter(lambda listed: len(listed) > 1))
+def test_an_account_in_another_order_has_another_digest(listed: list[Standing]) -> None:
+    """Else a channel named by its place could be another one."""
+    assert Standings(listed[::-1]).digest != Standings(listed).digest
 
 
 @st.composite

@@ -8,9 +8,12 @@ from random import Random
 
 import pytest
 
+from simulated.bench import Bench
+from simulated.pair import Pair, paired
 from simulated.shelf import Shelf
 from tidelog.codec import offered
 from tidelog.codec.press import Pressed, PressJob
+from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import Fault, Frame, Page, Resync, Statement, SyncRequest
@@ -362,3 +365,28 @@ def test_a_large_account_costs_more_than_a_small_one(store: Calls) -> None:
     request = Resync(rid=9, token=token, digest=digest)
     found = [type(frame) for n in range(100) for frame in answered(engine, request, now_ms=1_000_000 + n)]
     assert 3 <= found.count(Page) <= 8
+
+
+def test_a_record_that_leaves_no_room_for_a_full_header_comes_after_it() -> None:
+    names = {f"room{n:060d}": ("ann",) for n in range(400)}
+    store = Shelf({"big": ("ann",), **names})
+    rng = Random(1)
+    text = bytes(rng.choice(range(2, 256)) for _ in range(4_700))
+    store.fill("big", [bytes(rng.choice((0, 1)) for _ in range(28_000)) + text], times=[10**9])
+    device = Pair(Bench(tuning=Tuning(live=False), device="ann-phone", pages=True, codecs=()), Engine(store))
+    device.sync()
+    assert max(map(len, device.down)) <= PACKET_BYTES_MAX
+    assert device.have("big") == RangeSet([(1, 2)])
+    assert len(device.bench.machine.holdings.by_channel) == 401
+
+
+def test_a_token_that_is_damaged_in_the_store_is_not_known() -> None:
+    store = Shelf({"room": ("ann",)})
+    store.fill("room", [b"low"], times=[1_000])
+    device = paired(Engine(store))
+    device.sync()
+    for key in store.tokens:
+        store.tokens[key] = b"\x00junk"
+    store.fill("room", [b"high"], times=[2_000])
+    assert device.sync().records == 1
+    assert [type(frame) for frame in device.frames()] == [Resync, SyncRequest]

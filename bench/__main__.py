@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import ingest, reads, syncs, writes
+from bench import ingest, press, reads, syncs, writes
 from bench.report import show
 
 BENCHES = (
     ("Writing: the store's path against raw sqlite3, FULL", writes.run),
     ("Reading: 20 missing of 10^3 to 10^6 records", reads.run),
     ("Ingest through Mosquitto: QoS 1, 100 bytes, fsync, receipts", ingest.run),
+    ("Compressing 20 records after 64 KiB of context, PPMd", press.run),
     ("MQTT bytes of a sync, up and down, against the target", syncs.run),
 )
 

@@ -47,7 +47,8 @@ def main(seconds: float, seed: int) -> None:
     until = monotonic() + seconds
     while monotonic() < until:
         codec = Ppmd(rnd.choice([2, 4, 6, 8, 64]))
-        context, message = text(rnd, rnd.choice([0, 5, 400])), text(rnd, rnd.choice([0, 3, 60]))
+        dull = bytes([rnd.randrange(256)]) * rnd.choice([0, 20_000])  # of which much can come out wrong
+        context, message = text(rnd, rnd.choice([0, 5, 400])) + dull, text(rnd, rnd.choice([0, 3, 60]))
         data = damaged(rnd, codec.compress(message, context))
         before = process_time()
         try:

@@ -33,10 +33,19 @@ class CountingProxy:
     Args:
         port: the broker's port.
         host: the broker's address.
+        tap: given every piece before it is forwarded: its connection, whether it goes up, and its bytes;
+            called on the proxy's threads, one for each direction of a connection.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        *,
+        tap: Callable[[Traffic, bool, bytes], None] = lambda *_: None,
+    ) -> None:
         """See the class."""
+        self._tap = tap
         self._target = (host, port)
         self._server = socket.create_server(("127.0.0.1", 0))
         self._flowing = threading.Event()
@@ -142,6 +151,7 @@ class CountingProxy:
                     traffic.bytes_up += len(data)
                 else:
                     traffic.bytes_down += len(data)
+                self._tap(traffic, upward, data)
                 sink.sendall(data)
         self._end(traffic)
 

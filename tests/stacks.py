@@ -39,6 +39,11 @@ class Stack:
         assert self.service is not None
         return self.service.url
 
+    @property
+    def port_of_broker(self) -> int:
+        """Where devices connect, on the loopback interface."""
+        return int(self.url.rpartition(":")[2])
+
     def start(self) -> None:
         overrides: dict[str, object] = {"service.data": self.folder}
         if self.mosquitto is None:

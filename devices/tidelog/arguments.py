@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import NoReturn
 
 from tidelog import codec as codecs
+from tidelog.codec.page import Rule
+from tidelog.wire import models
 from tidelog.wire.errors import UsageError
 from tidelog.wire.frames import CODEC_NONE, KIND_APPLICATION_FIRST, KIND_MESSAGE
 from tidelog.wire.limits import (
     BODY_BYTES_MAX,
+    BUDGET_BYTES_MIN,
     CONTENT_TYPE_BYTES_MAX,
+    CONTEXT_BYTES_MAX,
     KIND_STOP,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
+    SEQ_STOP,
 )
 
 
@@ -46,7 +51,7 @@ def offered_codecs(codec: str) -> tuple[int, ...]:
     if codec == "auto":
         return codecs.offered()
     chosen = codecs.by_name(codec)
-    return () if chosen.id == CODEC_NONE else (chosen.id,)
+    return () if chosen == CODEC_NONE else (chosen,)
 
 
 def checked_page(page_bytes: int) -> int:
@@ -58,6 +63,51 @@ def checked_page(page_bytes: int) -> int:
     if not PAGE_BYTES_MIN <= page_bytes <= PAGE_BYTES_MAX:
         raise UsageError(f"page_bytes {page_bytes}: from {PAGE_BYTES_MIN} to {PAGE_BYTES_MAX}")
     return page_bytes
+
+
+def checked_context(context_kib: int | None) -> int:
+    """What may prime an answer, in bytes, as requests can say it; all that there is where it was not said.
+
+    Raises:
+        UsageError: it is not from 0 to 256 KiB.
+    """
+    if context_kib is None:
+        return CONTEXT_BYTES_MAX
+    if not 0 <= context_kib << 10 <= CONTEXT_BYTES_MAX:
+        raise UsageError(f"context_kib {context_kib}: from 0 to {CONTEXT_BYTES_MAX >> 10}")
+    return models.context_bytes(models.context_code(context_kib << 10))
+
+
+def checked_rule(newest: int | None, order: str, *, seconds: bool) -> Rule:
+    """Which records a sync is to bring, and in what order.
+
+    Raises:
+        UsageError: there is no such order, or not even one record is wanted.
+    """
+    if order not in ("newest", "oldest", "channels"):
+        raise UsageError(f"order is 'newest', 'oldest' or 'channels', not {order!r}")
+    if newest is not None and not 1 <= newest < SEQ_STOP:
+        raise UsageError(f"newest {newest}: at least 1")
+    return Rule(
+        newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels", seconds=seconds
+    )
+
+
+def checked_budget(max_bytes: int | None) -> int:
+    """What a sync may take, in bytes; 0 for no bound.
+
+    Raises:
+        UsageError: it is too little for any (``budget``).
+    """
+    if max_bytes is None:
+        return 0
+    if max_bytes < BUDGET_BYTES_MIN:
+        raise UsageError(
+            f"max_bytes {max_bytes}: at least {BUDGET_BYTES_MIN}",
+            code="budget",
+            hint="a request, its answer and one short record take so much",
+        )
+    return max_bytes
 
 
 def checked_body(body: str | bytes) -> bytes:

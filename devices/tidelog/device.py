@@ -24,9 +24,12 @@ from typing import Literal, NoReturn, Self
 
 from tidelog.arguments import (
     checked_body,
+    checked_budget,
     checked_content_type,
+    checked_context,
     checked_kind,
     checked_page,
+    checked_rule,
     not_yet,
     offered_codecs,
     refuse_later,
@@ -97,7 +100,10 @@ class Device:
         store: path of the SQLite file that keeps records, holdings and outbox, or ``":memory:"``, which
             loses the outbox when the process ends.
         codec: ``"auto"`` takes whatever the service picks of what this installation can decode; or one name.
-        context_kib: not in this version: ``None``.
+            With ``"none"`` nothing is compressed on the way up either.
+        context_kib: how much of the records that it holds may serve to decompress an answer: 0 to 256,
+            rounded down to a power of two of at least 4; ``None`` leaves it to the service. It costs the
+            device some tens of milliseconds and megabytes at the most.
         live: whether records are pushed as they are stored, while connected.
         transport: instead of the network, e.g. a `tidelog.mqtt.loopback.LoopbackTransport`.
         page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.
@@ -121,8 +127,7 @@ class Device:
         page_bytes: int = PAGE_BYTES_DEFAULT,
     ) -> None:
         """See the class."""
-        if context_kib is not None:
-            not_yet("context_kib")
+        self._context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
         self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes))
         self._codecs = offered_codecs(codec)
@@ -157,6 +162,8 @@ class Device:
             chance=self._random,
             tuning=self._tuning,
             codecs=self._codecs,
+            context_bytes=self._context_bytes,
+            shelf=self._store,
         )
 
     # The link
@@ -320,9 +327,10 @@ class Device:
         kinds: Sequence[int] | None = None,
         max_bytes: int | None = None,
         max_body: int | None = None,
-        order: Literal["newest", "oldest"] = "newest",
+        order: Literal["newest", "oldest", "channels"] = "newest",
         mode: Literal["delta", "manifest", "auto"] = "delta",
         wanted: bool = False,
+        seconds: bool = False,
         timeout: float = 30.0,
     ) -> SyncReport:
         """Bring what this device lacks.
@@ -332,14 +340,19 @@ class Device:
             peers: not in this version.
             since: not in this version.
             until: not in this version.
-            newest: not in this version.
+            newest: of each channel only the newest so many records, at least 1.
             authors: not in this version.
             kinds: not in this version.
-            max_bytes: not in this version.
+            max_bytes: what the whole may take, at least 256: MQTT bytes both ways, headers included. It is
+                never exceeded; what had to be sent again after a loss is reported beside it. What the device
+                has then is what comes first in ``order``, and the report says that it is not complete.
             max_body: not in this version.
-            order: which page comes first: the newest records or the oldest.
+            order: what comes first: the newest records or the oldest, of all channels together; or
+                ``"channels"``, one channel after the other as they are named, the newest of each first.
             mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
             wanted: top up only what was asked for before, instead of everything.
+            seconds: take times in whole seconds: some bytes less for each record. For all syncs of a store or
+                for none: pages with exact times cannot build on records whose times were cut, and take more.
             timeout: seconds for the whole.
 
         Returns:
@@ -352,14 +365,18 @@ class Device:
             UsageError: an argument is not valid or not in this version.
         """
         refuse_later(
-            peers=peers, since=since, until=until, newest=newest, authors=authors, kinds=kinds,
-            max_bytes=max_bytes, max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
+            peers=peers, since=since, until=until, authors=authors, kinds=kinds,
+            max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
         )  # fmt: skip
-        if order not in ("newest", "oldest"):
-            raise UsageError(f"order is 'newest' or 'oldest', not {order!r}")
         names = None if channels is None else tuple(dict.fromkeys(map(checked_channel, channels)))
         self._start()
-        job = Job(id=next(self._job_ids), channels=names, wanted_only=wanted, oldest_first=order == "oldest")
+        job = Job(
+            id=next(self._job_ids),
+            channels=names,
+            wanted_only=wanted,
+            rule=checked_rule(newest, order, seconds=seconds),
+            max_bytes=checked_budget(max_bytes),
+        )
         report = self._await_sync(job, timeout)
         scope = (held for held in self._store.load().holdings if names is None or held.channel in names)
         weights = (self._store.weight(held.channel, held.epoch) for held in scope)

@@ -45,6 +45,13 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(
         name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
     ),
+    Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
+    Entry(
+        name="dictionary",
+        summary="Train, list and drop dictionaries for new devices.",
+        panel=SERVICE,
+        module="dictionary",
+    ),
     Entry(name="import", summary="Store records from JSON lines.", panel=SERVICE, module="importing"),
     Entry(name="export", summary="Write records as JSON lines.", panel=SERVICE, module="exporting"),
     Entry(name="send", summary="Send a message and wait for its receipt.", panel=DEVICE, module="send"),

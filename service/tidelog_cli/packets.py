@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import IO
 
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.frames import Type
+from tidelog.wire.limits import PACKET_BYTES_MAX, VERSION
 from tidelog.wire.topics import PREFIX
 
 _SEPARATORS = re.compile(r"0x|[\s:,]")
+_PARCEL = bytes([VERSION << 5 | Type.PARCEL])
 _LINE_CHARS_MAX = 4 * PACKET_BYTES_MAX
 """A packet in hex with separators and its topic; longer ones are cut, and then are no packet."""
 
@@ -65,7 +67,7 @@ def from_stream(stream: IO[bytes]) -> Iterator[str | bytes]:
     """Lines as they come, or everything as one payload where the first line is no text.
 
     A packed frame is never text: after its first byte comes the head of a CBOR array, 0x80 to 0x9f, which no
-    UTF-8 character begins with.
+    UTF-8 character begins with. Only a parcel has none, and begins with a percent sign, as no line does.
     """
     first = stream.readline(_LINE_CHARS_MAX)
     if not _is_text(first):
@@ -79,6 +81,8 @@ def from_stream(stream: IO[bytes]) -> Iterator[str | bytes]:
 
 
 def _is_text(line: bytes) -> bool:
+    if line.startswith(_PARCEL):
+        return False
     try:
         return not re.search(r"[\x00-\x08\x0e-\x1f]", line.decode("utf8"))
     except UnicodeDecodeError:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tidelog.codec import expander
+from tidelog.codec.parcels import expand
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Presence
+from tidelog.wire.frames import Frame, Page, Presence, Resync, SyncRequest
 from tidelog.wire.json_messages import body_fields
+from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode
 from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic
+from tidelog_cli import pages_shown
 from tidelog_cli.packets import Packet
 from tidelog_cli.terminal import printable, styled
 
@@ -45,8 +48,48 @@ def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
             return "plain", message | body_fields(packet.payload)
         if address.verb == "status":
             return "plain", _presence(packet.payload)
-    frame, encoding = decode(packet.payload, expand=expander())
-    return encoding.value, json.loads(encode(frame, Encoding.JSON))
+    frame, encoding = decode(packet.payload)
+    return encoding.value, _shown(frame)
+
+
+def _shown(frame: Frame) -> dict[str, Any]:
+    match frame:
+        case Parcel():
+            return _parcel(frame)
+        case Resync():
+            return pages_shown.resync(frame)
+        case Page():
+            return pages_shown.page(frame)
+        case SyncRequest():
+            return _fields(frame) | pages_shown.asked(frame)
+    return _fields(frame)
+
+
+def _fields(frame: Frame) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(encode(frame, Encoding.JSON))
+    return fields
+
+
+def _parcel(parcel: Parcel) -> dict[str, Any]:
+    """All where the parcel builds on nothing; else not the bodies, for want of the records."""
+    if parcel.basis is None:
+        return _fields(expand(parcel, None)) | {"type": "parcel"}
+    rows = zip(parcel.numbers, parcel.channels, parcel.kinds, parcel.content_types, parcel.sents, strict=True)
+    context = {"channel": parcel.basis.channel, "last": parcel.basis.last}
+    holes = {"holes": from_ranges(parcel.basis.holes)} if parcel.basis.holes else {}
+    return {
+        "type": "parcel",
+        "outbox": parcel.outbox.hex(),
+        "messages": [_label(*row) for row in rows],
+        "context": context | holes | {"check": parcel.basis.check.hex()},
+        "deflated": len(parcel.deflated),
+    }
+
+
+def _label(n: int, channel: str, kind: int, content_type: str, sent: int) -> dict[str, Any]:
+    """What is told of a message beside its body; ``sent`` from the time of the context on."""
+    told = {"n": n, "channel": channel, "kind": kind, "content_type": content_type}
+    return {name: value for name, value in told.items() if value} | {"sent_after_ms": sent}
 
 
 def _service_status(payload: bytes) -> dict[str, Any]:

@@ -32,11 +32,21 @@ from pydantic_settings import (
 )
 
 from tidelog.wire.errors import UsageError
-from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_BYTES_DEFAULT, PAGE_BYTES_MAX, PAGE_BYTES_MIN
+from tidelog.wire.limits import (
+    CONTEXT_BYTES_MAX,
+    PACKET_BYTES_MAX,
+    PAGE_BYTES_DEFAULT,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+)
 
 ENVIRONMENT_PREFIX: Final = "TIDELOG_"
 _LEVELS: Final = "__"
 _FROM_FILE: Final = "_FILE"
+
+PROCESSES_AUTO: Final = -1
+PROCESSES_AUTO_MAX: Final = 4
+"""More would serve thousands of answers a minute, and take 20 to 60 MB each."""
 
 
 class _Section(BaseModel):
@@ -143,6 +153,14 @@ class LiveSection(_Section):
             json_schema_extra={"unit": "milliseconds"},
         ),
     ] = 30
+    primed_pushes: Annotated[
+        int,
+        Field(
+            description="Pushes at a time told after earlier records: half the bytes, a millisecond of work.",
+            ge=0,
+            le=1_000,
+        ),
+    ] = 8
     lease_s: Annotated[
         int,
         Field(
@@ -168,6 +186,30 @@ class IngestSection(_Section):
     ] = 500
 
 
+class CodecSection(_Section):
+    """How hard answers are compressed."""
+
+    processes: Annotated[
+        int,
+        Field(
+            description="Processes that compress beside the service; 0 compresses in the service itself, "
+            f"{PROCESSES_AUTO} takes one for each core, at most {PROCESSES_AUTO_MAX}.",
+            ge=PROCESSES_AUTO,
+            le=64,
+        ),
+    ] = PROCESSES_AUTO
+    context_kib_max: Annotated[
+        int,
+        Field(
+            description="How much of what a device holds may prime an answer; more takes fewer bytes on the "
+            "link and more time on both sides, 0 takes none.",
+            ge=0,
+            le=CONTEXT_BYTES_MAX >> 10,
+            json_schema_extra={"unit": "KiB"},
+        ),
+    ] = CONTEXT_BYTES_MAX >> 10
+
+
 class LogSection(_Section):
     """The service's own log, on standard error."""
 
@@ -189,6 +231,7 @@ class Settings(BaseSettings):
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()
     ingest: IngestSection = IngestSection()
+    codec: CodecSection = CodecSection()
     log: LogSection = LogSection()
 
     @classmethod

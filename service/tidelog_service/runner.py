@@ -14,16 +14,19 @@ from tidelog.wire.frames import Presence
 from tidelog.wire.topics import SERVICE, status_topic
 from tidelog.wire.url import BrokerUrl
 from tidelog_service.broker_files import BrokerFiles
-from tidelog_service.config import Settings
+from tidelog_service.config import PROCESSES_AUTO, PROCESSES_AUTO_MAX, Settings
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
+from tidelog_service.presses import Presses, cores
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.dictionaries import DictionaryStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
+from tidelog_service.store.traffic import TrafficBook
 from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
 
@@ -48,6 +51,7 @@ class Service:
 
     Attributes:
         engine: its ``tally`` tells what happened; owned by the worker's thread.
+        presses: the processes that compress for it.
         link: to the broker; its counts may be read.
     """
 
@@ -63,6 +67,7 @@ class Service:
         self._fault: Exception | None = None
         self._worker: Worker | None = None
         self.engine: Engine | None = None
+        self.presses: Presses | None = None
         self.link: Link | None = None
         self.host = settings.broker.host
         self.port = settings.broker.port
@@ -94,11 +99,17 @@ class Service:
     def _assemble(self) -> None:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
-        self.engine = Engine(RecordStore(self._opened(folder)), bounds=self._bounds())
+        database = self._opened(folder)
+        self.engine = Engine(
+            RecordStore(database),
+            bounds=self._bounds(),
+            press=self._presses(),
+            library=DictionaryStore(database),
+        )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        self._start_link(self.engine, self._address(embedded))
+        self._start_link(self.engine, self._address(embedded), TrafficBook(database))
         self._start_watcher(folder, embedded)
 
     def _opened(self, folder: DataFolder) -> Database:
@@ -116,8 +127,19 @@ class Service:
         return Bounds(
             page_bytes=self._settings.limits.page_bytes,
             coalesce_ms=self._settings.live.coalesce_ms,
+            primed_pushes=self._settings.live.primed_pushes,
             lease_ms=self._settings.live.lease_s * 1000,
+            context_bytes_max=self._settings.codec.context_kib_max << 10,
         )
+
+    def _presses(self) -> Presses:
+        processes = self._settings.codec.processes
+        if processes == PROCESSES_AUTO:
+            processes = min(cores(), PROCESSES_AUTO_MAX)
+        presses = self.presses = Presses(processes)
+        # Before the worker, which uses them until it has served what was received.
+        self._stack.callback(presses.close)
+        return presses
 
     def _start_broker(self, folder: DataFolder) -> EmbeddedBroker:
         broker = EmbeddedBroker(
@@ -142,12 +164,13 @@ class Service:
             BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
         )
 
-    def _start_link(self, engine: Engine, address: _Address) -> None:
+    def _start_link(self, engine: Engine, address: _Address, book: TrafficBook) -> None:
         worker = self._worker = Worker(
             engine,
             batch_messages=self._settings.ingest.batch_messages,
             trouble=self._trouble,
             ended=self._ended.set,
+            book=book,
         )
         link = self.link = Link(
             host=address.url.host,

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from tidelog.wire.errors import TidelogError, Unavailable
 from tidelog.wire.topics import reply_topic
+from tidelog_service.engine.bookkeeping import Book, Bookkeeper
 from tidelog_service.engine.core import Engine, internal_fault
 from tidelog_service.engine.packets import Packet, Reply
 from tidelog_service.mqtt.ports import Inbound, Token
@@ -50,6 +51,7 @@ class Worker:
         trouble: told of each failure, on the worker's thread: a store that does not answer (the batch is
             kept and tried again), or a packet that the service itself failed on.
         ended: told when the thread ends, on `stop` or after a fault of its own, which was told before.
+        book: where the traffic of each device is written down, every ten seconds and at the end.
         clock_ms: the service's clock, Unix milliseconds.
 
     Attributes:
@@ -65,6 +67,7 @@ class Worker:
         batch_messages: int,
         trouble: Callable[[Exception], None],
         ended: Callable[[], None] = lambda: None,
+        book: Book | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """See the class."""
@@ -73,6 +76,7 @@ class Worker:
         self._batch_messages = batch_messages
         self._trouble = trouble
         self._ended = ended
+        self._books = Bookkeeper(engine.accounts, book, trouble=trouble) if book is not None else None
         self._clock_ms = clock_ms
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -132,6 +136,10 @@ class Worker:
             if batch:
                 self._serve(batch)
             self._flush(now=self._stopping.is_set())
+            if self._books is not None:
+                self._books.turn(self._clock_ms())
+        if self._books is not None:
+            self._books.close(self._clock_ms())
 
     def _gather(self) -> list[Inbound]:
         """Wait for the first packet, then take those that are already there."""
@@ -159,13 +167,14 @@ class Worker:
                         del self._waiting[line]
 
     def _patience(self) -> float:
-        due_ms = self._engine.due_ms
+        due = (self._engine.due_ms, self._books.due_ms if self._books is not None else None)
+        due_ms = min((time_ms for time_ms in due if time_ms is not None), default=None)
         if due_ms is None:
             return _IDLE_SECONDS
         return min(_PUSH_SECONDS_MAX, max(0.0, (due_ms - self._clock_ms()) / 1000))
 
     def _serve(self, batch: Sequence[Inbound]) -> None:
-        packets = [Packet(inbound.topic, inbound.payload) for inbound in batch if _is_news(inbound)]
+        packets = [_packet(inbound) for inbound in batch if _is_news(inbound)]
         replies = self._handle(packets)
         if replies is None:
             return
@@ -175,8 +184,8 @@ class Worker:
 
     def _publish(self, replies: Sequence[Reply]) -> None:
         if self._outlet is not None:
-            for device, payload in replies:
-                self._outlet.publish(reply_topic(device), payload)
+            for reply in replies:
+                self._outlet.publish(reply_topic(reply.device), reply.payload)
 
     def _handle(self, packets: Sequence[Packet]) -> Sequence[Reply] | None:
         """Serve a batch, waiting for the store as long as it takes.
@@ -238,6 +247,10 @@ class Worker:
 def _line(inbound: Inbound) -> tuple[str, ...]:
     """Device and verb: what is bounded together, whatever channel the topic names."""
     return tuple(inbound.topic.split("/", 3)[:3])
+
+
+def _packet(inbound: Inbound) -> Packet:
+    return Packet(inbound.topic, inbound.payload, inbound.qos, inbound.retain)
 
 
 def _is_news(inbound: Inbound) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import threading
@@ -14,9 +15,13 @@ import pytest
 from proxy import CountingProxy
 from stacks import Stack, eventually, held, import_into, settled
 from tidelog import Denied, Record, Unavailable, UsageError
+from tidelog.codec.dictionaries import inflated, trained
 from tidelog.replica.machine import Machine
 from tidelog.replica.steps import Step
 from tidelog.wire.ranges import EVERYTHING, RangeSet
+from tidelog_service.store.data_folder import DataFolder
+from tidelog_service.store.database import open_database
+from tidelog_service.store.dictionaries import DictionaryStore
 
 Corpus = Callable[[str], list[dict[str, Any]]]
 
@@ -185,7 +190,7 @@ def test_later_features_say_so(stack: Stack) -> None:
     stack.start()
     with stack.device("aphone") as phone:
         for call in (
-            lambda: phone.sync(newest=30),
+            lambda: phone.sync(authors=["bob"]),
             lambda: phone.edit("room1", 1, "x"),
             phone.preview,
             lambda: phone.sync(mode="manifest"),
@@ -253,6 +258,24 @@ def test_any_mqtt_client_publishes_syncs_and_gets_pushes_in_json(stack: Stack) -
         plain.publish("sync", '{"type": "sync", "idd": 7}', 0)
         eventually(lambda: plain.of_type("error"))
         assert plain.of_type("error")[0]["code"] == "malformed"
+    finally:
+        plain.close()
+
+
+def test_a_dictionary_trained_beside_the_service_can_be_fetched_at_once(stack: Stack) -> None:
+    stack.start()
+    plain = PlainClient(stack, "bphone")
+    made = trained(b"what everybody says\0")
+    asked = json.dumps({"type": "fetch", "id": 7, "dictionary": made.id})
+    try:
+        plain.publish("sync", asked, 0)
+        eventually(lambda: plain.of_type("piece") == [{"type": "piece", "id": 7, "dictionary": made.id}])
+        with open_database(DataFolder(stack.folder).database) as beside:
+            DictionaryStore(beside).add(made)
+        plain.publish("sync", asked, 0)
+        eventually(lambda: len(plain.of_type("piece")) == 2)
+        got = base64.b64decode(plain.of_type("piece")[1]["data64"])
+        assert inflated(made.id, got) == made
     finally:
         plain.close()
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from brokers import eventually
-from proxy import CountingProxy
+from mqtt_packets import PUBACK, PUBLISH, PacketTap
+from proxy import CountingProxy, Traffic
 
 
 @pytest.fixture
@@ -104,3 +105,30 @@ def _is_ended(client: socket.socket) -> bool:
         return client.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def test_a_tap_gets_every_piece_with_its_direction() -> None:
+    seen: list[tuple[bool, bytes]] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_serve, args=(server,), daemon=True)
+        thread.start()
+        tapped = CountingProxy(
+            server.getsockname()[1], tap=lambda _, upward, data: seen.append((upward, data))
+        )
+        with tapped, join(tapped) as client:
+            client.sendall(b"abc")
+            assert client.recv(100)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert seen == [(True, b"abc"), (False, b"abcabc")]
+
+
+def test_packets_are_told_apart_whatever_pieces_they_come_in() -> None:
+    """A PUBLISH of 200 bytes, whose length takes two bytes, and a PUBACK, byte by byte and at once."""
+    stream = bytes([0x32, 0xC8, 0x01]) + bytes(200) + bytes([0x40, 2, 0, 7])
+    for step in (1, 3, len(stream)):
+        tap, link = PacketTap(), Traffic()
+        for at in range(0, len(stream), step):
+            tap(link, True, stream[at : at + step])
+        assert tap.bytes_up == {PUBLISH: 203, PUBACK: 4}
+        assert not tap.bytes_down

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from simulated.samples import Steady
+from tidelog.codec.page import Rule
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Outgoing
 from tidelog.replica.requests import Job
@@ -13,7 +14,8 @@ from tidelog.replica.steps import Chance, Event, Step
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.frames import Frame, Resync, SyncRequest
+from tidelog.wire.limits import CONTEXT_BYTES_MAX
 from tidelog.wire.payload import Encoding
 from tidelog.wire.topics import sync_topic
 
@@ -24,26 +26,59 @@ class Bench:
     Args:
         chance: its dice.
         tuning: of the machine.
+        device: its id.
+        pages: whether it asks for pages, which needs its store, else for deltas.
+        parcels: whether its messages may go in parcels; it then has a shelf, and is answered with deltas.
+        codecs: that it offers.
+        context_bytes: as in the machine.
 
     Attributes:
+        store: what is on its disk.
         now: the clock, to be moved by the test.
         sent: packets, oldest first.
         events: what the application was told.
     """
 
-    def __init__(self, *, chance: Chance | None = None, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        chance: Chance | None = None,
+        tuning: Tuning | None = None,
+        device: str = "phone",
+        pages: bool = False,
+        parcels: bool = False,
+        codecs: tuple[int, ...] = (),
+        context_bytes: int = CONTEXT_BYTES_MAX,
+    ) -> None:
         self.store = MemoryStore(random_bytes=lambda size: b"\x11" * size)
+        self.device = device
         self.now = 0.0
         self.sent: list[Outgoing] = []
         self.events: list[Event] = []
         self._chance = chance or Steady()
         self._tuning = tuning
+        self._pages = pages or parcels
+        self._codecs = codecs or ((1,) if parcels else ())
+        self._context_bytes = context_bytes
         self._jobs = count(1)
         self.boot()
 
     def boot(self) -> None:
         """Start again from the store."""
-        self.machine = Machine(self.store.load(), device="phone", chance=self._chance, tuning=self._tuning)
+        self.machine = Machine(
+            self.store.load(),
+            device=self.device,
+            chance=self._chance,
+            tuning=self._tuning,
+            codecs=self._codecs,
+            context_bytes=self._context_bytes,
+            shelf=self.store if self._pages else None,
+        )
+
+    def wipe(self) -> None:
+        """The device is given away and set up again: an empty store."""
+        self.store = MemoryStore(random_bytes=lambda size: b"\x22" * size)
+        self.boot()
 
     def do(self, step: Step) -> Sequence[Event]:
         """Carry out a step, and check what holds after every one.
@@ -67,13 +102,19 @@ class Bench:
         self.do(step)
         return n
 
-    def sync(self, *channels: str, wanted: bool = False) -> int:
+    def sync(self, *channels: str, wanted: bool = False, rule: Rule | None = None, max_bytes: int = 0) -> int:
         """The application syncs, and the request goes out.
 
         Returns:
             the job's id.
         """
-        job = Job(id=next(self._jobs), channels=channels or None, wanted_only=wanted)
+        job = Job(
+            id=next(self._jobs),
+            channels=channels or None,
+            wanted_only=wanted,
+            rule=rule or Rule(),
+            max_bytes=max_bytes,
+        )
         self.do(self.machine.sync(job, self.now))
         self.tick()
         return job.id
@@ -101,8 +142,14 @@ class Bench:
         return frames
 
     def request(self) -> SyncRequest:
-        """The newest request that was sent."""
-        payload = next(one.payload for one in reversed(self.sent) if one.topic == sync_topic("phone"))
-        frame, _ = wire.decode(payload)
+        """The newest request that was sent; it states everything."""
+        frame = self.asked()
         assert isinstance(frame, SyncRequest)
+        return frame
+
+    def asked(self) -> SyncRequest | Resync:
+        """The newest request that was sent."""
+        payload = next(one.payload for one in reversed(self.sent) if one.topic == sync_topic(self.device))
+        frame, _ = wire.decode(payload)
+        assert isinstance(frame, SyncRequest | Resync)
         return frame

@@ -12,12 +12,16 @@ from simulated.network import CALM, storm
 from simulated.people import MEMBERS, readable
 from simulated.plain import PlainDevice
 from simulated.terminal import PowerCut, Terminal
+from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.replica.ports import Store
 from tidelog.wire.ranges import RangeSet
 
 if TYPE_CHECKING:
     from simulated.world import World
+
+
+_WORDS = b"anybody dinner hello home is soup the there today tomorrow what where".split()
 
 
 class Chaos:
@@ -93,7 +97,8 @@ class Chaos:
         mine = sorted(readable(user) - {"empty"})
         channel = self.rng.choice([*mine, *mine, "room1", "nowhere"])
         size = self.rng.choice([0, 10, 10, 50, 50, 50, 50, 300, 300, 1_500])
-        body = b"%d %s" % (len(self.world.ledger.messages), self.rng.randbytes(size))
+        noise = self.rng.randbytes(size) if self.rng.random() < 0.5 else self._talk(size)
+        body = b"%d %s" % (len(self.world.ledger.messages), noise)
         written = Written(
             user=user,
             device=device,
@@ -103,6 +108,10 @@ class Chaos:
         )
         self.world.ledger.messages[body] = written
         return body, written
+
+    def _talk(self, size: int) -> bytes:
+        """What compresses, and the better after other talk."""
+        return b" ".join(self.rng.choice(_WORDS) for _ in range(size // 6))
 
     def _write(self, terminal: Terminal) -> None:
         for _ in range(self.rng.choice([1, 1, 1, 2, 8])):
@@ -125,7 +134,17 @@ class Chaos:
     def _sync(self, terminal: Terminal) -> None:
         mine = sorted(readable(self.world.users[terminal.device]))
         scope = self.rng.choice([None, None, (self.rng.choice(mine),), ("nowhere", mine[0])])
-        terminal.sync(scope, wanted=self.rng.random() < 0.3, oldest_first=self.rng.random() < 0.3)
+        rule = Rule(
+            newest=self.rng.choice([0, 0, 0, 1, 5, 20]),
+            oldest_first=self.rng.random() < 0.3,
+            by_channel=self.rng.random() < 0.2,
+        )
+        terminal.sync(
+            scope,
+            wanted=self.rng.random() < 0.3,
+            rule=rule,
+            max_bytes=self.rng.choice([0, 0, 256, 700, 3_000]),
+        )
 
     def _drop(self, terminal: Terminal) -> None:
         holdings = [one for one in terminal.machine.holdings.by_channel.values() if one.have]

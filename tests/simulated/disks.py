@@ -18,7 +18,11 @@ def content(store: Store) -> Changes:
         for record in store.records(one.channel, one.epoch, start=1, stop=SEQ_STOP, limit=_ALL)
     )
     return Changes(
-        records=records, holdings=snapshot.holdings, queued=snapshot.outbox, next_n=snapshot.next_n
+        records=records,
+        holdings=snapshot.holdings,
+        queued=snapshot.outbox,
+        next_n=snapshot.next_n,
+        tokens=snapshot.tokens,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tidelog.codec.priming import prime
 from tidelog.replica.ports import OutboxEntry
 from tidelog.wire.frames import Part, Push, Record
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
 
 EPOCH = 7
@@ -42,6 +44,13 @@ def part(
 def push(channel: str = "room", *seqs: int, epoch: int = EPOCH) -> Push:
     """A push of these records."""
     return Push(part=part(channel, *seqs, epoch=epoch))
+
+
+def primed(*seqs: int, after: RangeSet, channel: str = "room", epoch: int = EPOCH) -> PrimedPush:
+    """A push of these records after those."""
+    frame = prime(channel, epoch, part(channel, *seqs).records, [record(seq) for seq in after])
+    assert frame is not None
+    return frame
 
 
 def entry(n: int, *, channel: str = "room", body: bytes = b"", rejected: str = "") -> OutboxEntry:

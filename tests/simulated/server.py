@@ -8,7 +8,12 @@ from random import Random
 
 from simulated.timeline import Timeline
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker, LoopbackLink
-from tidelog.wire.errors import Unavailable
+from tidelog.wire import payload as wire
+from tidelog.wire import topics
+from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.frames import Fault
+from tidelog.wire.parcels import Parcel
+from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
@@ -21,6 +26,21 @@ Faults = Callable[[str], bool]
 """Asked at each place where the service can fail, by name, whether it does."""
 
 NO_FAULTS: Faults = lambda _place: False  # noqa: E731 - a constant of a callable type
+
+
+def _is_parcel(packet: Packet) -> bool:
+    if not packet.topic.endswith("/msg"):
+        return False
+    try:
+        return isinstance(wire.decode(packet.payload)[0], Parcel)
+    except ProtocolError:
+        return False
+
+
+def _without_context(packet: Packet) -> Reply:
+    """The answer of a service whose records are others than the device thinks."""
+    fault = Fault(code=Code.CONTEXT, text="the storm took them")
+    return Reply(topics.parse(packet.topic).device, wire.encode(fault, Encoding.PACKED))
 
 
 class ShakyStore(RecordStore):
@@ -142,8 +162,9 @@ class Server:
         if self._faults("kill before commit"):
             self.kill(redelivered=self._faults("redelivery"))
             return
+        refused = [packet for packet in batch if _is_parcel(packet) and self._faults("context")]
         try:
-            replies = self.engine.handle(batch, self.now_ms)
+            replies = self.engine.handle([one for one in batch if one not in refused], self.now_ms)
         except Unavailable:
             self._wake()
             return
@@ -151,7 +172,7 @@ class Server:
             self.kill(redelivered=self._faults("redelivery"))
             return
         self._inbox = []
-        self._send(replies)
+        self._send([*replies, *map(_without_context, refused)])
         self._plan_flush()
 
     def _plan_flush(self) -> None:
@@ -165,5 +186,5 @@ class Server:
             self._send(self.engine.flush(self.now_ms))
 
     def _send(self, replies: Sequence[Reply]) -> None:
-        for device, payload in replies:
-            self._link.send(reply_topic(device), payload, qos=0)
+        for reply in replies:
+            self._link.send(reply_topic(reply.device), reply.payload, qos=0)

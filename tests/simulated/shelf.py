@@ -9,7 +9,7 @@ from random import Random
 
 from tidelog.wire.errors import Unavailable
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Taken, Terminal
+from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Taken, Terminal
 
 USERS = {"ann": 1, "bob": 2, "cem": 3}
 
@@ -24,6 +24,9 @@ class Shelf:
     Attributes:
         logs: by channel.
         failing: whether reads and writes fail.
+        reads: how often records were read.
+        read: channel and seq of every record that `rows` returned.
+        tokens: what is kept, by device and token.
     """
 
     def __init__(self, members: Mapping[str, Sequence[str]], *, rng: Random | None = None) -> None:
@@ -35,17 +38,44 @@ class Shelf:
         self.records: dict[int, dict[int, Row]] = {log.id: {} for log in self.logs.values()}
         self.revoked: set[str] = set()
         self.failing = False
+        self.reads = 0
+        self.read: list[tuple[str, int]] = []
+        self.tokens: dict[tuple[str, bytes], bytes] = {}
         self._rng = rng
         self._numbers: dict[OutboxKey, RangeSet] = {}
         self._taken: dict[tuple[OutboxKey, int], Taken] = {}
 
-    def fill(self, channel: str, bodies: Sequence[bytes], *, author: str = "ann") -> None:
-        """Append records without further ado."""
+    def fill(
+        self, channel: str, bodies: Sequence[bytes], *, author: str = "ann", times: Sequence[int] = ()
+    ) -> None:
+        """Append records without further ado; where no times are given they are all of the same."""
         log = self.logs[channel]
-        for seq, body in enumerate(bodies, log.head + 1):
-            self.records[log.id][seq] = Row(seq, author, 1_000, 1_000, 0, "", body)
         head = log.head + len(bodies)
-        self.logs[channel] = replace(log, head=head, time=1_000 * head)
+        for seq, body, time in zip(
+            range(log.head + 1, head + 1), bodies, times or [1_000] * len(bodies), strict=True
+        ):
+            self.records[log.id][seq] = Row(seq, author, time, time, 0, "", body)
+        time = max(log.time, *times) if times else 1_000 * head
+        self.logs[channel] = replace(log, head=head, time=time)
+
+    def begin(self, channel: str, epoch: int) -> None:
+        """Start a log anew, empty."""
+        log = self.logs[channel]
+        self.records[log.id].clear()
+        self.logs[channel] = replace(log, epoch=epoch, head=0, floor=1, time=0)
+
+    def lift(self, channel: str, floor: int) -> None:
+        """Forget what is below a floor."""
+        log = self.logs[channel]
+        for seq in range(log.floor, floor):
+            self.records[log.id].pop(seq, None)
+        self.logs[channel] = replace(log, floor=floor)
+
+    def open(self, channel: str, *members: str) -> None:
+        """Make a channel."""
+        self.members[channel] = members
+        self.logs[channel] = Log(id=len(self.logs) + 1, name=channel, epoch=7, head=0, floor=1, time=0)
+        self.records[len(self.logs)] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -76,6 +106,7 @@ class Shelf:
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
     ) -> list[Row]:
         self._check()
+        self.reads += 1
         kept = self.records[channel_id]
         found: list[Row] = []
         for seq in sorted(kept, reverse=newest_first):
@@ -84,6 +115,8 @@ class Shelf:
             if found and (len(found) == records_max or self._is_enough(found, bytes_max)):
                 break
             found.append(kept[seq])
+        name = next(name for name, log in self.logs.items() if log.id == channel_id)
+        self.read += [(name, row.seq) for row in found]
         return found
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
@@ -111,6 +144,15 @@ class Shelf:
             assert (key, one.n) not in self._taken, "a message taken twice"
             self._taken[key, one.n] = one
         self._numbers.update(numbers)
+
+    def token(self, device: str, token: bytes) -> bytes | None:
+        self._check()
+        return self.tokens.get((device, token))
+
+    def keep_tokens(self, kept: Sequence[KeptToken], now_ms: int) -> None:
+        del now_ms
+        self._check()
+        self.tokens.update({(one.device, one.token): one.account for one in kept})
 
     def _is_member(self, user_id: int, channel: str) -> bool:
         return any(USERS[user] == user_id for user in self.members[channel])

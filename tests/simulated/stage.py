@@ -17,15 +17,21 @@ from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import Timeline
+from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.steps import Event
 from tidelog.replica.tuning import Tuning
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.frames import Messages
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, reply_topic
 from tidelog_service.engine.packets import Bounds
+from tidelog_service.engine.parcels import opened
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
+from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 
 MakeStore = Callable[[str, int], Store]
@@ -98,6 +104,10 @@ class Stage:
         self._registry.add_channel(channel, members)
         self._do_epoch(channel, str(_EPOCH))
 
+    def _do_join(self, channel: str, user: str) -> None:
+        """``join NAME USER``: a member more."""
+        self._registry.join(channel, user)
+
     def _do_bounds(self, *settings: str) -> None:
         """``bounds NAME=NUMBER...``: of the engine, before the service starts."""
         self._bounds = Bounds(**{name: int(value) for name, value in map(_setting, settings)})
@@ -119,6 +129,7 @@ class Stage:
             chance=Steady(),
             witness=self,
             tuning=tuning,
+            codecs=(1,),
         )
         self.terminals[device].link.restore()
 
@@ -168,6 +179,11 @@ class Stage:
         with self._database.transaction():
             self._database.write(Channel.update(epoch=int(epoch)).where(Channel.name == channel))
 
+    def _do_floor(self, channel: str, seq: str) -> None:
+        """``floor CHANNEL SEQ``: the service keeps nothing below any more."""
+        with self._database.transaction():
+            self._database.write(Channel.update(floor=int(seq)).where(Channel.name == channel))
+
     def _do_revoke(self, device: str) -> None:
         """``revoke DEVICE``."""
         self._registry.revoke_device(device)
@@ -206,12 +222,24 @@ class Stage:
         self.plains[device].put(channel, body.encode())
 
     def _device_sync(self, device: str, *words: str) -> None:
-        """``DEVICE sync [wanted] [CHANNEL...]``."""
+        """``DEVICE sync [wanted] [newest=N] [max_bytes=N] [order=oldest|channels] [CHANNEL...]``."""
         if device in self.plains:
             self.plains[device].sync()
             return
-        channels = tuple(word for word in words if word != "wanted")
-        self.terminals[device].sync(channels or None, wanted="wanted" in words)
+        channels = tuple(word for word in words if word != "wanted" and "=" not in word)
+        said = dict(_setting(word) for word in words if "=" in word)
+        order = said.get("order", "newest")
+        rule = Rule(
+            newest=int(said.get("newest", 0)),
+            oldest_first=order == "oldest",
+            by_channel=order == "channels",
+        )
+        self.terminals[device].sync(
+            channels or None,
+            wanted="wanted" in words,
+            rule=rule,
+            max_bytes=int(said.get("max_bytes", 0)),
+        )
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""
@@ -283,9 +311,18 @@ class Stage:
             return
         sender = delivery.topic.split("/")[1]
         way = f"{SERVICE} -> {sender}" if delivery.topic == reply_topic(sender) else f"{sender} -> {SERVICE}"
-        lines = trace.of_packet(delivery)
+        lines = trace.of_packet(delivery, self._opened)
         self._lines.append(f"{way}{' LOST' if lost else ''}  {lines[0]}")
         self._lines += [f"    {line}" for line in lines[1:]]
+
+    def _opened(self, device: str, parcel: Parcel) -> Messages | None:
+        store = RecordStore(self._database)
+        terminal = store.terminal(device)
+        assert terminal is not None
+        try:
+            return opened(parcel, terminal, store)
+        except ProtocolError:
+            return None
 
     # What terminals tell
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import count
 from typing import Protocol
 
 from simulated.timeline import Timeline
+from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
 from tidelog.replica.machine import Machine
@@ -52,13 +53,15 @@ class Terminal:
         chance: its dice.
         witness: sees what happens.
         tuning: of the machine.
+        codecs: that answers may use.
+        pages: whether the machine asks for pages, else for deltas.
 
     Attributes:
         syncs: ids of the syncs that have not ended.
         power_cut: where it is to lose power next.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a device has so many parts
         self,
         device: str,
         *,
@@ -68,6 +71,8 @@ class Terminal:
         chance: Chance,
         witness: Witness,
         tuning: Tuning | None = None,
+        codecs: Sequence[int] = (),
+        pages: bool = True,
     ) -> None:
         self.device = device
         self.store = store
@@ -78,6 +83,8 @@ class Terminal:
         self._chance = chance
         self._witness = witness
         self._tuning = tuning
+        self._codecs = codecs
+        self._pages = pages
         self._jobs = count(1)
         self._alarm = 0
         self.machine = self._new_machine()
@@ -97,10 +104,21 @@ class Terminal:
         self._perform(step)
 
     def sync(
-        self, channels: tuple[str, ...] | None = None, *, wanted: bool = False, oldest_first: bool = False
+        self,
+        channels: tuple[str, ...] | None = None,
+        *,
+        wanted: bool = False,
+        rule: Rule | None = None,
+        max_bytes: int = 0,
     ) -> None:
         """The application syncs."""
-        job = Job(id=next(self._jobs), channels=channels, wanted_only=wanted, oldest_first=oldest_first)
+        job = Job(
+            id=next(self._jobs),
+            channels=channels,
+            wanted_only=wanted,
+            rule=rule or Rule(),
+            max_bytes=max_bytes,
+        )
         self.syncs.add(job.id)
         self.do(lambda machine: machine.sync(job, self._timeline.now))
 
@@ -123,7 +141,14 @@ class Terminal:
     # Steps
 
     def _new_machine(self) -> Machine:
-        return Machine(self.store.load(), device=self.device, chance=self._chance, tuning=self._tuning)
+        return Machine(
+            self.store.load(),
+            device=self.device,
+            chance=self._chance,
+            tuning=self._tuning,
+            codecs=self._codecs,
+            shelf=self.store if self._pages else None,
+        )
 
     def _perform(self, step: Step) -> None:
         """Persist, then send, then tell; unless the power goes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from simulated.timeline import EPOCH_MS
 from tidelog.mqtt.loopback_broker import Delivery
@@ -15,16 +15,21 @@ from tidelog.wire.frames import (
     Fault,
     Frame,
     Messages,
+    Page,
     Part,
     Push,
     Receipts,
     Record,
+    Resync,
     Statement,
     SyncRequest,
 )
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Told
 
 _BODY_SHOWN = 16
 _LISTED_MAX = 3
@@ -42,15 +47,23 @@ def kind(delivery: Delivery) -> str:
 
 _WORDS = {
     Messages: "messages",
+    Parcel: "messages",
     SyncRequest: "sync",
+    Resync: "resync",
+    Page: "page",
     Receipts: "receipts",
     Delta: "delta",
     Push: "push",
+    PrimedPush: "push",
     Fault: "fault",
 }
 
 
-def of_packet(delivery: Delivery) -> list[str]:
+Opened = Callable[[str, Parcel], Messages | None]
+"""What a device's parcel holds, by the device's id; ``None`` where the service cannot tell."""
+
+
+def of_packet(delivery: Delivery, opened: Opened) -> list[str]:
     """A line with kind and size, then a line for each thing inside."""
     size = f"{len(delivery.payload)} bytes"
     rest = delivery.topic.split("/", 2)[2]
@@ -60,17 +73,24 @@ def of_packet(delivery: Delivery) -> list[str]:
         frame, encoding = wire.decode(delivery.payload)
     except ProtocolError as error:
         return [f"malformed, {size}: {error}"]
+    if isinstance(frame, Parcel):
+        device = delivery.topic.split("/")[1]
+        return [f"messages (parcel), {size}", *_parcel(frame, opened(device, frame))]
     json = " (JSON)" if encoding is Encoding.JSON else ""
     return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
 
 
-def _inside(frame: Frame) -> Iterable[str]:
+def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
     match frame:
         case Messages():
             return _messages(frame)
         case SyncRequest():
             scope = "all channels" if frame.everywhere else "these channels"
-            return [f"request {frame.rid}, {scope}", *map(_statement, frame.statements)]
+            return [f"request {frame.rid}, {scope}{_aim(frame)}", *map(_statement, frame.statements)]
+        case Resync():
+            return _resync(frame)
+        case Page():
+            return _page(frame)
         case Receipts():
             return [*_receipts(frame), f"highest {frame.highest}"]
         case Delta():
@@ -80,6 +100,8 @@ def _inside(frame: Frame) -> Iterable[str]:
             return [f"answer {frame.rid}, {more}", *parts, *gone]
         case Push():
             return list(_part(frame.part))
+        case PrimedPush():
+            return [f"{frame.channel} {shown(frame.seqs)} after {shown(frame.context)}"]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
 
@@ -88,6 +110,15 @@ def _messages(frame: Messages) -> list[str]:
     if len(frame.messages) > _LISTED_MAX:
         return [f"messages {shown(RangeSet.of(one.n for one in frame.messages))}"]
     return [f"{one.n} {one.channel} {body(one.body)}" for one in frame.messages]
+
+
+def _parcel(parcel: Parcel, held: Messages | None) -> list[str]:
+    basis = parcel.basis
+    told = _messages(held) if held else ["cannot be read"]
+    if basis is None:
+        return told
+    holes = f" without {shown(basis.holes)}" if basis.holes else ""
+    return [*told, f"after {basis.channel} to {basis.last}{holes}"]
 
 
 def _receipts(frame: Receipts) -> list[str]:
@@ -100,6 +131,39 @@ def _receipts(frame: Receipts) -> list[str]:
 def _statement(statement: Statement) -> str:
     want = "" if statement.want is None else f", wants {shown(statement.want)}"
     return f"{statement.channel} epoch {statement.epoch}: has {shown(statement.have)}{want}"
+
+
+def _aim(frame: SyncRequest) -> str:
+    said = [f"the newest {frame.newest}"] if frame.newest else []
+    said += [f"in {frame.room} bytes"] if frame.room else []
+    said += ["plain pushes"] if frame.plain else []
+    said += ["without context"] if frame.pages and not frame.context_bytes else []
+    return "".join(f", {one}" for one in said)
+
+
+def _resync(frame: Resync) -> list[str]:
+    room = f", in {frame.room} bytes" if frame.room else ""
+    grown = [f"channel {one.place}: {one.size} more" for one in frame.grown]
+    changes = [
+        f"channel {place}: also has {shown(added)}, lacks {shown(dropped)}"
+        for place, added, dropped in frame.changes
+    ]
+    return [f"request {frame.rid}, by token{room}", *grown, *changes, *map(_statement, frame.statements)]
+
+
+def _page(frame: Page) -> list[str]:
+    told = [f"{_told(one)}" for one in frame.told]
+    gone = [f"no channel {name}" for name in frame.gone]
+    content = frame.content
+    records = [f"records, codec {content.codec}"] if content else []
+    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *records]
+
+
+def _told(told: Told) -> str:
+    channel = told.channel if isinstance(told.channel, str) else f"channel {told.channel}"
+    floor = f", floor {told.floor}" if told.floor > 1 else ""
+    voids = f", void {shown(told.voids)}" if told.voids else ""
+    return f"{channel} epoch {told.epoch}{floor}{voids}"
 
 
 def _part(part: Part) -> Iterable[str]:
@@ -136,8 +200,9 @@ def _ended(event: SyncEnded) -> str:
     if report is None:
         return f"sync {event.job} failed: {event.error.code if event.error else ''}"
     gone = f", gone {' '.join(report.gone)}" if report.gone else ""
+    end = "complete" if report.complete else "not complete"
     return (
-        f"sync {event.job} complete: {report.records} records, {report.rounds} requests, "
+        f"sync {event.job} {end}: {report.records} records, {report.rounds} requests, "
         f"{report.bytes_up} bytes up, {report.bytes_down} down{gone}"
     )
 

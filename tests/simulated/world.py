@@ -18,7 +18,8 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Push
+from tidelog.wire.frames import Delta, Frame, Page, Push
+from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
@@ -27,7 +28,13 @@ from tidelog_service.store.registry import Registry
 CHAOS_S = 150.0
 HEAL_S = 1_800.0
 
-_FAULTS = {"disk": 0.02, "kill before commit": 0.01, "kill after commit": 0.01, "redelivery": 0.5}
+_FAULTS = {
+    "disk": 0.02,
+    "kill before commit": 0.01,
+    "kill after commit": 0.01,
+    "redelivery": 0.5,
+    "context": 0.05,
+}
 
 
 class World:
@@ -101,6 +108,8 @@ class World:
             chance=Random(self.rng.random()),
             witness=self,
             tuning=tuning,
+            codecs=self.rng.choice([(), (1,), (1, 2)]),
+            pages=self.rng.random() < 0.9,
         )
 
     def _plain(self, device: str) -> PlainDevice:
@@ -130,10 +139,10 @@ class World:
     def saw_packet(self, device: str, payload: bytes) -> None:
         """Nobody may ever get a record, or a word, of a channel that is not theirs."""
         frame, _ = wire.decode(payload)
-        parts = frame.parts if isinstance(frame, Delta) else (frame.part,) if isinstance(frame, Push) else ()
-        for part in parts:
-            assert part.channel in readable(self.users[device]), f"{device} was told of {part.channel}"
-        if parts:
+        for channel in _channels(frame):
+            assert channel in readable(self.users[device]), f"{device} was told of {channel}"
+        self.tally["primed"] += isinstance(frame, PrimedPush)
+        if isinstance(frame, Delta | Page | Push | PrimedPush):
             self.ledger.bytes_pages += len(payload)
 
     def saw_changes(self, device: str, changes: Changes) -> None:
@@ -189,3 +198,17 @@ class World:
 
     def _syncing(self) -> bool:
         return any(one.syncs for one in self.terminals) or any(plain.asking for plain in self.plains)
+
+
+def _channels(frame: Frame) -> list[str]:
+    """The channels that a frame to a device names."""
+    match frame:
+        case Delta():
+            return [part.channel for part in frame.parts]
+        case Page():
+            return [told.channel for told in frame.told if isinstance(told.channel, str)]
+        case Push():
+            return [frame.part.channel]
+        case PrimedPush():
+            return [frame.channel]
+    return []

@@ -11,6 +11,10 @@ import pytest
 
 from simulated.checker import check
 from simulated.world import World
+from tidelog.wire import payload as wire
+from tidelog.wire.frames import Messages
+from tidelog.wire.parcels import Parcel
+from tidelog_service.engine.packets import Packet
 
 _SEEDS = range(50)
 _SOAK_SEEDS = "2000"
@@ -35,13 +39,28 @@ def test_everything_arrives_exactly_once(seed: int) -> None:
     simulate(seed)
 
 
+def test_parcels_are_under_way_in_the_storm() -> None:
+    """With and without records to build on, and refused for them."""
+    world = simulate(0)
+    frames = [wire.decode(packet.payload)[0] for packet in world.server.packets if _is_batch(packet)]
+    parcels = [frame for frame in frames if isinstance(frame, Parcel)]
+    assert len([parcel for parcel in parcels if parcel.basis]) > 10
+    assert len([parcel for parcel in parcels if not parcel.basis]) > 10
+    assert any(isinstance(frame, Messages) for frame in frames)
+    assert world.tally["context"]
+
+
+def _is_batch(packet: Packet) -> bool:
+    return packet.topic.endswith("/msg")
+
+
 @pytest.mark.soak
 def test_everything_arrives_exactly_once_for_long(soak_seed: int) -> None:
     """The same for as many seeds as one has patience for."""
     simulate(soak_seed)
 
 
-def simulate(seed: int) -> None:
+def simulate(seed: int) -> World:
     """Run one seed."""
     again = f"TIDELOG_SEEDS={seed}:{seed + 1} pytest -s -m soak tests/simulation"
     try:
@@ -59,3 +78,4 @@ def simulate(seed: int) -> None:
         f"seed {seed}: {len(ledger.messages)} messages, {ledger.bytes_bodies} bytes of missing bodies came "
         f"in {ledger.bytes_pages} bytes of pages and pushes, {dict(sorted(world.tally.items()))}"
     )
+    return world

@@ -10,6 +10,7 @@ import pytest
 
 from stacks import eventually
 from tidelog import Denied, Device, Receipt, Unavailable, UsageError
+from tidelog.codec.parcels import expand
 from tidelog.replica.ports import Changes, Listener
 from tidelog.replica.steps import SyncReport
 from tidelog.wire import payload
@@ -19,6 +20,7 @@ from tidelog.wire.frames import Delta, Messages, Part, Receipts, SyncRequest
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.mqttsize import delivery_bytes
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 
 
@@ -55,8 +57,10 @@ class Wire:
         self.listener.on_offline(reason)
 
     def messages(self) -> list[Messages]:
+        """Those that build on nothing: whoever plays by hand keeps no records."""
         frames = [payload.decode(raw)[0] for topic, raw in self.published if topic.endswith("/msg")]
-        return [frame for frame in frames if isinstance(frame, Messages)]
+        read = [expand(frame, None) if isinstance(frame, Parcel) else frame for frame in frames]
+        return [frame for frame in read if isinstance(frame, Messages)]
 
     def requests(self) -> list[SyncRequest]:
         frames = [payload.decode(raw)[0] for topic, raw in self.published if topic.endswith("/sync")]
@@ -210,6 +214,45 @@ def test_a_disk_that_fails_is_told_and_the_device_goes_on_from_what_is_on_disk(
     eventually(lambda: [str(error) for error in errors] == ["no room"])
 
 
+@pytest.mark.parametrize(("codec", "kind"), [("auto", Parcel), ("none", Messages)])
+def test_messages_are_compressed_unless_that_is_not_wanted(wire: Wire, codec: str, kind: type) -> None:
+    options = {"device": "aphone", "secret": "s", "store": ":memory:", "transport": wire}
+    with Device("mqtt://x", codec=codec, **options) as phone:  # type: ignore[arg-type]  # of several types
+        wire.up()
+        phone.send("room1", "hello " * 20)
+        eventually(lambda: wire.published)
+    ((topic, raw),) = wire.published
+    assert topic == "tl1/aphone/msg"
+    assert isinstance(payload.decode(raw)[0], kind)
+
+
+def test_what_a_sync_is_to_bring_goes_into_its_request(phone: Device, wire: Wire) -> None:
+    """Its rule, its budget less what asking takes, and the context that the device was opened with."""
+    wire.up()
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(
+            phone.sync, channels=["b", "a"], newest=5, order="channels", max_bytes=1_000, timeout=5
+        )
+        eventually(lambda: bool(wire.requests()))
+        request = wire.requests()[-1]
+        phone.close()
+        with pytest.raises(TidelogError):
+            over.result(5)
+    assert [one.channel for one in request.statements] == ["b", "a"]
+    assert (request.newest, request.by_channel, request.oldest_first) == (5, True, False)
+    assert (request.pages, request.keep, request.context_bytes) == (True, True, 262_144)
+    assert 800 < request.room < 1_000 - 40
+
+
+@pytest.mark.parametrize(("kib", "size"), [(0, 0), (3, 0), (4, 4_096), (100, 65_536), (256, 262_144)])
+def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) -> None:
+    wire = Wire()
+    with Device(
+        "mqtt://x", device="aphone", secret="s", store=":memory:", context_kib=kib, transport=wire
+    ) as phone:
+        assert phone._context_bytes == size
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [
@@ -219,7 +262,12 @@ def test_a_disk_that_fails_is_told_and_the_device_goes_on_from_what_is_on_disk(
         (lambda phone: phone.send("room1", "x", content_type="y" * 100), "usage"),
         (lambda phone: phone.drop("room1", [(5, 3)]), "usage"),
         (lambda phone: phone.sync(order="random"), "usage"),
-        (lambda phone: phone.sync(max_bytes=300), "unsupported"),
+        (lambda phone: phone.sync(order="channel"), "usage"),
+        (lambda phone: phone.sync(newest=0), "usage"),
+        (lambda phone: phone.sync(newest=2**53), "usage"),
+        (lambda phone: phone.sync(max_bytes=255), "budget"),
+        (lambda phone: phone.sync(max_bytes=0), "budget"),
+        (lambda phone: phone.sync(max_body=300), "unsupported"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_sent(
@@ -234,7 +282,14 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
 
 
 def test_a_bad_device_id_page_size_or_codec_is_refused() -> None:
-    for options in ({"device": "Phone"}, {"page_bytes": 10}, {"codec": "lzma"}, {"context_kib": 64}):
+    wrong: tuple[dict[str, object], ...] = (
+        {"device": "Phone"},
+        {"page_bytes": 10},
+        {"codec": "lzma"},
+        {"context_kib": 257},
+        {"context_kib": -1},
+    )
+    for options in wrong:
         arguments = {"device": "aphone", "secret": "s", "store": ":memory:", **options}
         with pytest.raises(UsageError):
             Device("mqtt://x", **arguments)  # type: ignore[arg-type]  # that is the point

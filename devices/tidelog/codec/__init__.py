@@ -1,8 +1,8 @@
-"""How the bodies of a page are compressed; negotiated by id (SPEC.md, "Codecs").
+"""How the records of a page are compressed after what the device holds (SPEC.md, "Page").
 
-A new codec is a module with a class that has the methods of `Codec`, and a line in `registry`.
+A new codec is a module with a class, a line in `registry`, and one in `press`.
 """
 
-from tidelog.codec.registry import Codec, by_id, by_name, choose, compressor, expander, offered
+from tidelog.codec.registry import by_name, expand, offered
 
-__all__ = ["Codec", "by_id", "by_name", "choose", "compressor", "expander", "offered"]
+__all__ = ["by_name", "expand", "offered"]

@@ -1,4 +1,4 @@
-"""The bodies of a page as one text in which each ends itself (docs/pages.md, "Bodies").
+"""The bodies of a page as one text in which each ends itself (SPEC.md, "Bodies").
 
 A body ends with a NUL; NUL and SOH within one are two bytes each. A terminator costs a good compressor a
 thirtieth of a byte, where a column of sizes costs nearly one.
@@ -21,12 +21,17 @@ _SPECIAL: Final = re.compile(rb"\x01([\x02\x03])")
 
 def joined(bodies: Iterable[bytes]) -> bytes:
     """Write bodies, each ended by NUL."""
-    return b"".join([_stuffed(body) + END for body in bodies])
+    listed = [*bodies, b""]
+    text = END.join(listed)
+    # Hardly any text has NUL or SOH in it: a look at the whole is ten times cheaper than at each body.
+    if text.count(END) == len(listed) - 1 and _ESCAPE not in text:
+        return text
+    return END.join(map(_stuffed, listed))
 
 
 def size(body: bytes) -> int:
     """Bytes of a body in a text, its end included."""
-    return len(body) + sum(body.count(plain) for plain, _ in _STUFFED) + 1
+    return len(body) + body.count(END) + body.count(_ESCAPE) + 1
 
 
 def split(text: bytes, count: int) -> Sequence[bytes]:

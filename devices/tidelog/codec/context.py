@@ -1,22 +1,21 @@
-"""Which held records prime a page: the same on both sides, by the same statement (docs/pages.md, "Context").
+"""Which held records prime a page: the same on both sides, by the same statement (SPEC.md, "Context").
 
-First the records around those of the page, in rings, up to half of the budget; then the newest. Readings of a
+First the records around what is lacking, in rings, up to half of the budget; then the newest. Readings of a
 sensor look like their neighbours; a small channel alone would not fill the budget.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from heapq import merge
+from itertools import islice, repeat
 from typing import Final, NamedTuple, Protocol
 
 from tidelog.codec import bodies
+from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
-
-BUDGET_BYTES_MAX: Final = 256 << 10
-"""More brings a few per cent and costs both sides time by the byte."""
 
 BODY_BYTES_MAX: Final = 1_024
 """Larger bodies are no context: they crowd out many small ones, and cut ones are always larger."""
@@ -30,22 +29,24 @@ LOOKS_MAX: Final = 16_384
 """Steps of each of the two walks: bounds the work where records are empty, too large, or far apart."""
 
 _BATCH: Final = 128
+_FEW: Final = 32
+"""Read at a time: keys of rings go into one statement, the newest are not read further than needed."""
 
 Key = tuple[str, int]
 """Channel and seq."""
 
 
 class Entry(NamedTuple):
-    """A record that both sides hold.
+    """A record that both sides hold, or one of a page.
 
     Attributes:
-        body: may be left out, empty, where it is larger than ``BODY_BYTES_MAX``.
+        body: of a held record it may be left out, empty, where it is larger than ``BODY_BYTES_MAX``.
         body_bytes: of the whole body.
     """
 
     channel: str
     seq: int
-    time: int
+    meta: Meta
     body: bytes
     body_bytes: int
 
@@ -54,11 +55,11 @@ class Held(Protocol):
     """The records that both sides know the device to hold with their whole bodies, as the request stated."""
 
     def seqs(self) -> Mapping[str, RangeSet]:
-        """Their seqs, by channel in scope."""
+        """The seqs stated, by channel in scope; not each has a record."""
         ...
 
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
-        """Those of these keys, in this order.
+        """The records of these keys, in this order; keys without one are passed over.
 
         Args:
             keys: of `seqs`, some hundreds at most.
@@ -66,7 +67,7 @@ class Held(Protocol):
         ...
 
     def newest(self) -> Iterator[Entry]:
-        """All of them in `order`, descending."""
+        """All of them as `merged` puts them: the newest first."""
         ...
 
 
@@ -79,8 +80,8 @@ class Context:
         history: whose metadata primes the columns, the nearest to the page first.
     """
 
-    records: tuple[Entry, ...]
-    history: tuple[Key, ...]
+    records: tuple[Entry, ...] = ()
+    history: tuple[Entry, ...] = ()
 
     def text(self) -> bytes:
         """The context as codecs take it."""
@@ -88,33 +89,48 @@ class Context:
 
 
 def order(entry: Entry) -> tuple[int, bytes, int]:
-    """By time, then channel, in UTF-8, then seq: how contexts and the bodies of a page are ordered."""
-    return entry.time, entry.channel.encode(), entry.seq
+    """By time, then channel, in UTF-8, then seq: how contexts and records of several channels go."""
+    return entry.meta.time, entry.channel.encode(), entry.seq
 
 
-def choose(page: Sequence[tuple[str, RangeSet]], held: Held, budget_bytes: int) -> Context:
-    """Find the context of a page.
+def merged(lines: Iterable[Iterable[Entry]], *, oldest_first: bool = False) -> Iterator[Entry]:
+    """Put channels together: by turns the one of the next records that comes first in `order`.
 
     Args:
-        page: the seqs of each of its parts, in their order; none of them held.
+        lines: one a channel, by seq: descending, or ascending where the oldest come first.
+        oldest_first: which way; else the newest come first.
+    """
+    return merge(*lines, key=order, reverse=not oldest_first)
+
+
+def history_records(records: int) -> int:
+    """How many held records prime the columns of a page of so many records."""
+    return min(max(HISTORY_MIN, HISTORY_EACH * records), HISTORY_MAX)
+
+
+def choose(
+    lacking: Sequence[tuple[str, RangeSet]], held: Held, budget_bytes: int, *, history: int = HISTORY_MAX
+) -> Context:
+    """Find what primes a page.
+
+    Args:
+        lacking: what the device lacks of each channel that the page has a part of, in their order.
         held: what the device holds, as the request stated it.
-        budget_bytes: of bodies with their ends, at most ``BUDGET_BYTES_MAX``; 0 for none.
+        budget_bytes: of bodies with their ends, at most ``CONTEXT_BYTES_MAX``; 0 for none.
+        history: records of history, see `history_records`.
     """
     chosen = _Chosen(budget_bytes // 2)
-    history: list[Key] = []
-    wanted = min(max(HISTORY_MIN, HISTORY_EACH * sum(seqs.count for _, seqs in page)), HISTORY_MAX)
-    keys = _rings(page, held.seqs())
-    while len(history) < wanted or not chosen.full:
-        near = held.entries(list(islice(keys, _BATCH)))
-        if not near:
-            break
-        history += [(entry.channel, entry.seq) for entry in near]
+    found: list[Entry] = []
+    keys = _rings(lacking, held.seqs())
+    while (len(found) < history or not chosen.full) and (some := list(islice(keys, _BATCH))):
+        near = held.entries(some)
+        found += near
         chosen.add(near)
     chosen.widen(budget_bytes)
     newest = islice(held.newest(), LOOKS_MAX)
-    while not chosen.full and (entries := list(islice(newest, _BATCH))):
+    while not chosen.full and (entries := list(islice(newest, _FEW))):
         chosen.add(entries)
-    return Context(records=chosen.ordered(), history=tuple(history[:wanted]))
+    return Context(records=chosen.ordered(), history=tuple(found[:history]))
 
 
 class _Chosen:
@@ -148,10 +164,10 @@ class _Chosen:
         return tuple(sorted(self._entries.values(), key=order))
 
 
-def _rings(page: Sequence[tuple[str, RangeSet]], held: Mapping[str, RangeSet]) -> Iterator[Key]:
-    """For each run of the page the nearest held record below and above it; then the next; each once."""
+def _rings(lacking: Sequence[tuple[str, RangeSet]], held: Mapping[str, RangeSet]) -> Iterator[Key]:
+    """For each run of what is lacking the nearest held record below and above it; then the next ones."""
     ways: list[tuple[str, Iterator[int]]] = []
-    for channel, seqs in page:
+    for channel, seqs in lacking:
         have = held.get(channel, EMPTY)
         for start, stop in seqs.runs:
             ways += [(channel, _below(have, start)), (channel, _above(have, stop))]
@@ -165,6 +181,10 @@ def _rings(page: Sequence[tuple[str, RangeSet]], held: Mapping[str, RangeSet]) -
 def _turns(ways: list[tuple[str, Iterator[int]]]) -> Iterator[Key]:
     """One of each in turn, until all have ended."""
     while ways:
+        if len(ways) == 1:  # the newest alone are missing: most of the time
+            channel, way = ways[0]
+            yield from zip(repeat(channel), way, strict=False)
+            return
         left = []
         for channel, way in ways:
             seq = next(way, None)

@@ -1,4 +1,7 @@
-"""Codec 1, ``deflate``: raw deflate (RFC 1951) after a preset dictionary; in every language's library."""
+"""Codec 1, ``deflate``: raw deflate (RFC 1951) after a preset dictionary (SPEC.md, "Deflate").
+
+It is in every language's library.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ WINDOW_BYTES: Final = 32_768
 _RAW: Final = -15
 _LEVEL: Final = 9
 _MEMORY: Final = 9
+
+_ZEROS_MAX: Final = 8
+"""Zero bytes that `shortest` leaves out: the end mark alone nearly always is one."""
 
 
 class Deflate:
@@ -47,12 +53,61 @@ class Deflate:
         """
         if size > PAGE_BODIES_BYTES_MAX:
             raise ProtocolError(f"bodies: more than {PAGE_BODIES_BYTES_MAX} bytes", wire_code=Code.LIMIT)
-        preset = context[-WINDOW_BYTES:]
-        coder = zlib.decompressobj(_RAW, preset) if preset else zlib.decompressobj(_RAW)
-        try:
-            text = coder.decompress(data, size + 1)  # a limit of 0 would be none
-        except zlib.error as error:
-            raise ProtocolError("a deflate stream is damaged") from error
-        if len(text) != size or not coder.eof or coder.unused_data:
+        text, over = _inflated(data, size, context)
+        if len(text) != size or over:
             raise ProtocolError(f"a deflate stream does not make {size} bytes")
         return text
+
+    def expand_up_to(self, data: bytes, size_max: int, context: bytes) -> bytes:
+        """Undo `compress` where the size was not told.
+
+        Args:
+            data: from a peer, of any content.
+            size_max: nothing longer is made.
+            context: as in `compress`.
+
+        Raises:
+            ProtocolError: the data is damaged or goes on after its end, or makes more (code LIMIT).
+        """
+        text, over = _inflated(data, size_max, context)
+        if len(text) > size_max:
+            raise ProtocolError(f"a deflate stream makes more than {size_max} bytes", wire_code=Code.LIMIT)
+        if over:
+            raise ProtocolError("bytes after the end of a deflate stream")
+        return text
+
+    def shortest(self, text: bytes, context: bytes) -> bytes:
+        """As `compress`, without up to 8 zero bytes at the end."""
+        data = self.compress(text, context)
+        return data[:-_ZEROS_MAX] + data[-_ZEROS_MAX:].rstrip(b"\0")
+
+    def lengthened(self, data: bytes, most: int, context: bytes) -> bytes:
+        """Undo `shortest`.
+
+        Args:
+            data: from a peer, of any content.
+            most: bytes of the longest text allowed; nothing longer is made.
+            context: as in `compress`.
+
+        Raises:
+            ProtocolError: the data is damaged or goes on after its end, or the text is longer (code LIMIT).
+        """
+        text, over = _inflated(data + bytes(_ZEROS_MAX), most, context)
+        if len(text) > most:
+            raise ProtocolError(f"a text of more than {most} bytes", wire_code=Code.LIMIT)
+        if over > _ZEROS_MAX:
+            raise ProtocolError("bytes after the end of a deflate stream")
+        return text
+
+
+def _inflated(data: bytes, most: int, context: bytes) -> tuple[bytes, int]:
+    """The text, or its first ``most + 1`` bytes, and how many bytes follow its end."""
+    preset = context[-WINDOW_BYTES:]
+    coder = zlib.decompressobj(_RAW, preset) if preset else zlib.decompressobj(_RAW)
+    try:
+        text = coder.decompress(data, most + 1)  # a limit of 0 would be none
+    except zlib.error as error:
+        raise ProtocolError("a deflate stream is damaged") from error
+    if len(text) <= most and not coder.eof:
+        raise ProtocolError("a deflate stream is cut short")
+    return text, len(coder.unused_data)

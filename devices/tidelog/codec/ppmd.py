@@ -1,4 +1,4 @@
-"""Codec 2, ``ppmd``: PPMd var. H after a context, by the optional package pyppmd (docs/pages.md, "PPMd").
+"""Codec 2, ``ppmd``: PPMd var. H after a context, by the optional package pyppmd (SPEC.md, "PPMd").
 
 What travels of the range coder's output is only what the receiver cannot know. When the context is in, the
 encoder has put out P; it holds back a byte, bytes FF that wait for a carry, and 4 bytes of its interval. A
@@ -10,9 +10,10 @@ A text may also be cut where one of its parts ends (`Ppmd.fill`): what follows o
 the parts before, whose lower end is a whole number at its own scale. So the stream, cut at that scale, is a
 number in that interval, and makes those parts; its last 3 bytes then have to be kept.
 
-pyppmd 1.3.1 has three faults, all avoided here and nowhere else: an encoder call that puts out 32 KiB or more
-may lose a byte; a decoder that has run out of input corrupts memory in the next call; and some streams end
-in a bare SystemError.
+pyppmd 1.3.1 has four faults (docs/pages.md, "Four faults of pyppmd"), all met here and nowhere else: an
+encoder call that puts out 32 KiB or more may lose a byte; a decoder that has run out of input corrupts memory
+in the next call; some streams end in a bare SystemError; and memory is lost: what an encoder is given
+(avoided), 20 KB with each encoder, and with each decoder the input that it did not need.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ _BYTE_MAX: Final = 0xFF
 _TAIL_BITS: Final = 24
 """The last interval is at least this wide."""
 _TAIL_BYTES: Final = _TAIL_BITS // 8
+_HELD_BACK: Final = 5  # bytes at least: one for a carry to go into, and the interval
 
-_HELD_BACK: Final = 5
-"""Bytes that the encoder holds back at least: one for a carry to go into, and its interval."""
-
-_INPUT_PER_BYTE: Final = 4
+_DATA_PER_BYTE: Final = 4
+_INPUT_PER_BYTE: Final = 2
 _INPUT_BYTES: Final = 64
-"""Zeros after the data, for each byte to decode and besides: more than any symbol takes."""
+"""What data may take for a byte of text, zeros after it, and some of both besides. Damaged streams take half
+a byte a symbol, one at most; of the context only the end can come out wrong: half a byte is enough for it."""
 
 
 def available() -> bool:
@@ -113,8 +114,7 @@ class Ppmd:
         Args:
             text: at most ``PAGE_BODIES_BYTES_MAX``.
             context: what both sides hold.
-            memory: of the model, ``MEMORY_BYTES_MIN`` to ``MEMORY_BYTES_MAX``; `memory_bytes` of the two
-                if not given.
+            memory: of the model, up to ``MEMORY_BYTES_MAX``; `memory_bytes` of the two if not given.
         """
         encoder = self._encoder(memory or memory_bytes(len(context) + len(text)))
         _feed(encoder, context)
@@ -125,8 +125,7 @@ class Ppmd:
     ) -> Filled:
         """Compress the first parts of a text, as many as there is room for, in one pass.
 
-        At most one part more is encoded than is taken; where parts are left out, the data is up to 3 bytes
-        longer than that of `compress` for those taken.
+        Where parts are left out, the data is up to 3 bytes longer than that of `compress` for those taken.
 
         Args:
             parts: none empty.
@@ -164,11 +163,12 @@ class Ppmd:
         memory = memory_bytes(whole) if memory is None else memory
         if not MEMORY_BYTES_MIN <= memory <= MEMORY_BYTES_MAX:
             raise ProtocolError(f"a model of {memory} bytes", wire_code=Code.LIMIT)
-        if len(data) > _INPUT_PER_BYTE * size + _INPUT_BYTES:
+        if len(data) > _DATA_PER_BYTE * size + _INPUT_BYTES:
             raise ProtocolError(f"{len(data)} bytes of PPMd for {size}")
         encoder = self._encoder(memory)
         before = _feed(encoder, context)
-        stream = before + _restored(encoder.flush(), data) + bytes(_INPUT_PER_BYTE * whole + _INPUT_BYTES)
+        more = bytes(_INPUT_PER_BYTE * size + len(context) // 2 + _INPUT_BYTES)
+        stream = before + _restored(encoder.flush(), data) + more
         return self._decoded(stream, whole, memory)[len(context) :]
 
     def _encoder(self, memory: int) -> pyppmd.Ppmd7Encoder:
@@ -204,7 +204,7 @@ class _Filling:
         """Encode a part, as far as it does not pass the room; whether there is room for more."""
         self._whole = False
         for at in range(0, len(part), _SLICE_BYTES):
-            self._output += self._encoder.encode(part[at : at + _SLICE_BYTES])
+            self._output += _feed(self._encoder, part[at : at + _SLICE_BYTES])
             if self._full:
                 return False
         self._ends.append(len(self._output))
@@ -238,20 +238,43 @@ def _cut(stream: bytes, end: int) -> bytes:
 
     Bytes FF waited for a carry there, and may have become 00: as many are kept as may have.
     """
-    waited = max(_count_of(stream, end + 1, byte) for byte in (0, _BYTE_MAX))
+    after = stream[end + 1 :]
+    waited = len(after) - min(len(after.lstrip(byte)) for byte in (b"\0", b"\xff"))
     return stream[1 : end + waited + _HELD_BACK].rstrip(b"\0")
 
 
-def _count_of(stream: bytes, start: int, byte: int) -> int:
-    """How often a byte stands from here on."""
-    return len(stream) - start - len(stream[start:].lstrip(bytes([byte])))
+class _Scratch:
+    """What an encoder is given: it never lets go of a buffer, so it gets the same ones again and again."""
+
+    __slots__ = ("_bytes", "_views")
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(_SLICE_BYTES)
+        self._views: dict[int, memoryview] = {}
+
+    def holding(self, data: bytes) -> memoryview:
+        """A view of a copy of at most ``_SLICE_BYTES``, until the next call."""
+        size = len(data)
+        self._bytes[:size] = data
+        if size not in self._views:
+            self._views[size] = memoryview(self._bytes)[:size]
+        return self._views[size]
+
+
+_IDLE: Final[list[_Scratch]] = []
+"""Those that no thread uses; there are as many as threads that have encoded at one time."""
 
 
 def _feed(encoder: pyppmd.Ppmd7Encoder, data: bytes) -> bytes:
     """Encode in slices: a call that puts out 32 KiB or more may lose the byte that does not fit its block."""
-    return b"".join(
-        [encoder.encode(data[at : at + _SLICE_BYTES]) for at in range(0, len(data), _SLICE_BYTES)]
-    )
+    try:
+        scratch = _IDLE.pop()
+    except IndexError:
+        scratch = _Scratch()
+    slices = [data[at : at + _SLICE_BYTES] for at in range(0, len(data), _SLICE_BYTES)]
+    output = b"".join([encoder.encode(scratch.holding(each)) for each in slices])
+    _IDLE.append(scratch)
+    return output
 
 
 def _trimmed(output: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The bodies of a page, compressed up to a size: as many as there is room for (docs/pages.md, "Bodies").
+"""The bodies of a page, compressed up to a size: as many as there is room for (SPEC.md, "Bodies").
 
 A page is bounded in bytes on the wire, and how far bodies compress shows only as they are compressed. PPMd
 stops at the size in one pass; deflate is quick enough to try sizes.

@@ -1,103 +1,57 @@
-"""Which codecs there are, and how two sides agree on one."""
+"""Which codecs there are for the bodies of a page, by id and by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
+from tidelog.codec import ppmd
+from tidelog.codec.deflate import Deflate
 from tidelog.codec.plain import Plain
+from tidelog.codec.ppmd import Ppmd
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import CODEC_NONE
-from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.frames import CODEC_NONE, Model
 
-
-class Codec(Protocol):
-    """One way to compress the bodies of a page.
-
-    The context is what both sides hold already; a codec primes itself with it and sends none of it.
-    """
-
-    @property
-    def id(self) -> int:
-        """Its number on the wire, below ``CODEC_STOP``."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name in configuration and reports."""
-        ...
-
-    def compress(self, bodies: Sequence[bytes], context: bytes) -> bytes:
-        """Make one byte string of the bodies."""
-        ...
-
-    def expand(self, data: bytes, size: int, context: bytes) -> bytes:
-        """Undo `compress`.
-
-        Args:
-            data: from a peer, of any content.
-            size: bytes of all bodies together, at most ``PAGE_BODIES_BYTES_MAX``; nothing larger is made.
-            context: as in `compress`.
-
-        Returns:
-            the bodies joined, exactly ``size`` bytes.
-
-        Raises:
-            ProtocolError: the data is damaged or does not make ``size`` bytes.
-        """
-        ...
-
-
-_BEST_FIRST: Final[tuple[Codec, ...]] = (Plain(),)
-_BY_ID: Final[dict[int, Codec]] = {codec.id: codec for codec in _BEST_FIRST}
-
-
-def by_id(codec: int) -> Codec:
-    """The codec of a wire id.
-
-    Raises:
-        ProtocolError: this version does not have it (code UNSUPPORTED).
-    """
-    found = _BY_ID.get(codec)
-    if found is None:
-        raise ProtocolError(f"unknown codec {codec}", wire_code=Code.UNSUPPORTED)
-    return found
-
-
-def by_name(name: str) -> Codec:
-    """The codec of a configured name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    for codec in _BEST_FIRST:
-        if codec.name == name:
-            return codec
-    names = ", ".join(codec.name for codec in _BEST_FIRST)
-    raise UsageError(f"no codec {name!r}", code="codec", hint=f"there are: auto, {names}")
+_NAMES: Final = {Plain.name: Plain.id, Deflate.name: Deflate.id, Ppmd.name: Ppmd.id}
 
 
 def offered() -> tuple[int, ...]:
-    """What to offer in a request, ascending: all codecs but ``none``, which is always implied."""
-    return tuple(sorted(_BY_ID.keys() - {CODEC_NONE}))
+    """What a device of this installation offers in requests, ascending; ``CODEC_NONE`` is always implied."""
+    return (Deflate.id, Ppmd.id) if ppmd.available() else (Deflate.id,)
 
 
-def choose(offered_by_peer: Iterable[int]) -> int:
-    """The best codec that both sides have; ids that this version does not know are passed over."""
-    known = {CODEC_NONE, *offered_by_peer}
-    return next(codec.id for codec in _BEST_FIRST if codec.id in known)
-
-
-def compressor(codec: int, context: bytes = b"") -> Compress:
-    """What `tidelog.wire.packed.encode` takes to compress with a codec and context.
+def by_name(name: str) -> int:
+    """The id of a configured name.
 
     Raises:
-        ProtocolError: the codec is unknown (code UNSUPPORTED).
+        UsageError: there is none of that name, or this installation lacks it.
     """
-    chosen = by_id(codec)
-    return lambda bodies: chosen.compress(bodies, context)
+    if name not in _NAMES:
+        names = ", ".join(_NAMES)
+        raise UsageError(f"no codec {name!r}", code="codec", hint=f"there are: auto, {names}")
+    codec = _NAMES[name]
+    if codec not in (CODEC_NONE, *offered()):
+        raise UsageError(f"no pyppmd for codec {name!r}", code="codec", hint="pip install 'tidelog[ppmd]'")
+    return codec
 
 
-def expander(context: bytes = b"") -> Expand:
-    """What `tidelog.wire.packed.decode` takes to expand bodies, whatever known codec a frame names."""
-    return lambda codec, data, size: by_id(codec).expand(data, size, context)
+def expand(codec: int, data: bytes, size: int, context: bytes, model: Model) -> bytes:
+    """Undo what a page's codec did.
+
+    Args:
+        codec: its id, from a peer.
+        data: from a peer, of any content.
+        size: bytes of the text, at most ``PAGE_BODIES_BYTES_MAX``; nothing larger is made.
+        context: what primes the codec: a dictionary, held bodies, or nothing.
+        model: what the page says of it.
+
+    Raises:
+        ProtocolError: the data is damaged or does not make ``size`` bytes, or this installation lacks the
+            codec (code UNSUPPORTED).
+    """
+    if codec == Deflate.id:
+        return Deflate().expand(data, size, context)
+    if codec == Ppmd.id and ppmd.available():
+        return Ppmd(model.order).expand(data, size, context, model.memory_bytes)
+    if codec == CODEC_NONE:
+        return Plain().expand(data, size, context)
+    raise ProtocolError(f"unknown codec {codec}", wire_code=Code.UNSUPPORTED)

@@ -18,6 +18,9 @@ from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 RUN_BYTES = 6
 """A run and the hole before it as a request states them, generously."""
 
+_UNKNOWN = 0
+"""The epoch of a channel of which nothing but pushes that could not be read has come."""
+
 RUNS_STATED_MAX = PACKET_BYTES_MAX // 4 // RUN_BYTES
 """Runs stated of a have-set and of a want-set, so that both fit half a packet whatever their gaps."""
 
@@ -45,7 +48,7 @@ class Holdings:
     def speaks_of(self, channel: str, epoch: int) -> bool:
         """Whether this epoch is the one that the device knows, or the channel is new to it."""
         holding = self.by_channel.get(channel)
-        return holding is None or holding.epoch == epoch
+        return holding is None or holding.epoch in (epoch, _UNKNOWN)
 
     def at(self, channel: str, epoch: int) -> Holding:
         """What is known of a channel's incarnation; of a new one, nothing but that it is wanted as before.
@@ -57,6 +60,8 @@ class Holdings:
             return Holding(channel=channel, epoch=epoch)
         if holding.epoch == epoch:
             return holding
+        if holding.epoch == _UNKNOWN:
+            return replace(holding, epoch=epoch)
         wanted = EVERYTHING if holding.wanted.open_ended else EMPTY
         return Holding(channel=channel, epoch=epoch, wanted=wanted)
 
@@ -85,6 +90,18 @@ class Holdings:
             return None
         return self.put(replace(holding, wanted=holding.wanted | seqs))
 
+    def hear(self, channel: str, seqs: RangeSet) -> Holding | None:
+        """Records of a channel were pushed that could not be read: they are wanted as if they had been.
+
+        Of a channel that is new to the device even the epoch is not known then; the answer brings it.
+
+        Returns:
+            the holding as it is now; ``None`` where that changes nothing.
+        """
+        if channel not in self.by_channel:
+            return self.put(Holding(channel=channel, epoch=_UNKNOWN, wanted=seqs))
+        return self.want(channel, seqs)
+
     def drop(self, channel: str, seqs: RangeSet) -> Holding | None:
         """Forget local copies: the device then lacks them, and wants them only when asked to sync.
 
@@ -105,7 +122,7 @@ class Holdings:
         holding = self.by_channel.get(channel)
         if holding is None:
             return Statement(channel=channel)
-        want = holding.wanted if wanted_only else None
+        want = holding.wanted if wanted_only and not holding.wants_all else None
         return Statement(
             channel=channel,
             epoch=holding.epoch,

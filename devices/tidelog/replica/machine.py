@@ -11,11 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from tidelog.codec.dictionaries import Dictionary
+from tidelog.replica.asking import Ability
+from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Snapshot
+from tidelog.replica.pages import Opened, opened_page
+from tidelog.replica.parcels import Parcels
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record, Shelf, Snapshot
+from tidelog.replica.priming import Priming
 from tidelog.replica.repairs import Repairs
-from tidelog.replica.requests import Job, Open, Requests
+from tidelog.replica.requests import Job, Open, Requests, Spent
 from tidelog.replica.steps import (
     Arrived,
     Chance,
@@ -28,18 +34,31 @@ from tidelog.replica.steps import (
     SyncEnded,
     Trouble,
 )
+from tidelog.replica.tokens import Token, Tokens
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
-from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, error_for
-from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
+from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, UsageError, error_for
+from tidelog.wire.fetching import Piece
+from tidelog.wire.frames import Delta, Fault, Frame, Page, Part, Push, Receipts, Rejection, Resync
 from tidelog.wire.frames import Receipt as WireReceipt
-from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.primed import PrimedPush
+from tidelog.wire.ranges import EMPTY, RangeSet
+
+_DISTRUSTS_MAX = 2
+"""Pages that do not come out, since the last connection, before the device asks for none that build on what
+it holds: each costs a request and a page in vain."""
 
 _LATER = (Code.BUSY, Code.WINDOW)
+
+
+def _first(job: Job, head: int) -> int:
+    """The first seq that a job asks for, of a log with this head."""
+    return max(1, head + 1 - job.rule.newest) if job.rule.newest else 1
 
 
 def _no_answer(tries: int) -> Trouble:
@@ -61,6 +80,10 @@ class _Effects:
     queued: list[OutboxEntry] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     next_n: int = 0
+    forgotten: list[bytes] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    outworn: tuple[int, ...] = ()
+    dictionaries: list[Dictionary] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -72,6 +95,10 @@ class _Effects:
             queued=tuple(self.queued),
             settled=tuple(self.settled),
             next_n=self.next_n,
+            forgotten=tuple(self.forgotten),
+            tokens=tuple(self.tokens),
+            outworn=self.outworn,
+            dictionaries=tuple(self.dictionaries),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))
 
@@ -84,7 +111,10 @@ class Machine:
         device: the device's id.
         chance: for request ids and jitter.
         tuning: times and sizes.
-        codecs: ids of codecs that answers may use.
+        codecs: ids of codecs that answers may use; without any nothing goes compressed on the way up either.
+        context_bytes: of held bodies that may prime them.
+        shelf: the device's records, to read what primes pages, pushes and batches; without
+            it answers are deltas, and batches and pushes plain.
 
     Attributes:
         online: whether there is a connection.
@@ -99,6 +129,8 @@ class Machine:
         chance: Chance,
         tuning: Tuning | None = None,
         codecs: Sequence[int] = (),
+        context_bytes: int = CONTEXT_BYTES_MAX,
+        shelf: Shelf | None = None,
     ) -> None:
         """See the class."""
         tuning = tuning or Tuning()
@@ -108,17 +140,33 @@ class Machine:
         self.outbox = Outbox(
             snapshot.outbox_id, snapshot.next_n, snapshot.outbox, tuning=tuning, chance=chance
         )
+        self._parcels = Parcels(shelf if codecs else None)
         self._device = device
         self._tuning = tuning
-        self._requests = Requests(tuning=tuning, chance=chance, codecs=codecs)
+        self._shelf = shelf
+        self._distrusts = 0
+        self._tokens = Tokens(snapshot.tokens)
+        self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
+        ability = Ability(
+            codecs=tuple(codecs),
+            page_bytes=tuning.page_bytes,
+            context_bytes=context_bytes,
+            live=tuning.live,
+            dictionary=self._dictionaries.best,
+            pages=shelf is not None,
+        )
+        self._requests = Requests(tuning=tuning, chance=chance, ability=ability, device=device)
         self._repairs = Repairs(tuning=tuning, chance=chance)
+        self._priming = Priming(shelf)
 
     def due(self) -> float | None:
         """When `tick` is to be called, monotonic seconds; ``None`` for not before the next input."""
         if not self.online:
             return None
         repairs = None if self._requests.repairing else self._repairs.due()
-        times = (self.outbox.due(), self._requests.due(), repairs)
+        # A dictionary waits until nothing else is to be asked for.
+        fetch = self._dictionaries.due() if self._requests.due() is None else None
+        times = (self.outbox.due(), self._requests.due(), repairs, fetch)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -164,7 +212,7 @@ class Machine:
 
     def sync(self, job: Job, now: float) -> Step:
         """Begin a sync; its end comes as `SyncEnded`."""
-        job.started = now
+        job.started, job.primed = now, self._trusts
         if job.channels is None and not job.wanted_only:
             self._repairs.cancel_resume()
         self._requests.add(job)
@@ -192,7 +240,9 @@ class Machine:
     def connected(self, now: float) -> Step:
         """The link is up: everything that waits for an answer is asked again."""
         self.online = True
+        self._distrusts = 0
         self.outbox.restart()
+        self._parcels.restart()
         if self._tuning.live and self._live_channels():
             self._repairs.resume(now)
         return self.tick(now)
@@ -201,6 +251,7 @@ class Machine:
         """The link is down."""
         self.online = False
         self._requests.suspend()
+        self._dictionaries.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -222,6 +273,8 @@ class Machine:
             self.strays += 1
             return Step()
         handler(self, frame, size, now, effects)
+        for part in self._priming.again(self.holdings, effects.records):
+            self._pushed(part, now, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -243,15 +296,49 @@ class Machine:
         """Everything that is due to be sent."""
         if not self.online:
             return
-        for batch in self.outbox.batches(now):
-            self._publish(topics.messages_topic(self._device), batch, effects, qos=1)
+        self._send_messages(now, effects)
         unanswered = self._requests.expire(now)
-        if unanswered is not None and not self._repairs.watches(unanswered.channels or ()):
+        if unanswered is not None and not self._repairs.watches(unanswered.mends):
             effects.events.append(_no_answer(self._tuning.repair_tries))
         self._start_repairs(now, effects)
-        request = self._requests.next(self.holdings, now)
+        while isinstance(
+            request := self._requests.next(self.holdings, self._tokens, now, plain=self._plain), Spent
+        ):
+            self._spent(request.job, now, effects)
         if request is not None:
             self._publish(topics.sync_topic(self._device), request, effects, purpose=request.rid)
+        fetch = self._dictionaries.next(now) if self._requests.due() is None else None
+        if fetch is not None:
+            self._publish(topics.sync_topic(self._device), fetch, effects)
+
+    @property
+    def _trusts(self) -> bool:
+        """Whether pages may build on what the device holds; once may be chance, twice is not."""
+        return self._distrusts < _DISTRUSTS_MAX
+
+    def _plain(self, job: Job) -> bool:
+        return job.rule.seconds or self._priming.plain(job, self.holdings)
+
+    def _spent(self, job: Job, now: float, effects: _Effects) -> None:
+        """The budget has no room for another page."""
+        if job.rounds:
+            effects.events.append(SyncEnded(job=job.id, report=job.report(now, complete=False)))
+            return
+        error = UsageError(
+            f"a sync of at most {job.max_bytes} bytes: asking alone takes more",
+            code="budget",
+            hint="give more bytes once; later requests need not say again what the device has",
+        )
+        effects.events.append(SyncEnded(job=job.id, error=error))
+
+    def _send_messages(self, now: float, effects: _Effects) -> None:
+        grounds = self._parcels.grounds(self.holdings)
+        for batch in self.outbox.batches(now):
+            # A second try may mean that the service cannot read the first one and cannot say so.
+            frame = self._parcels.shortest(batch, grounds) if self.outbox.is_first(batch) else batch
+            if isinstance(frame, Parcel):
+                self.outbox.went_in(frame)
+            self._publish(topics.messages_topic(self._device), frame, effects, qos=1)
 
     def _publish(
         self, topic: str, frame: Frame, effects: _Effects, *, qos: int = 0, purpose: int = 0
@@ -273,8 +360,16 @@ class Machine:
             )
             effects.events.append(Trouble(error=error))
         if channels:
-            names = tuple(sorted(channels))
-            self._requests.add(Job(id=0, channels=names, wanted_only=True, repair=True, started=now))
+            self._requests.add(self._repair(tuple(sorted(channels)), now))
+
+    def _repair(self, channels: tuple[str, ...], now: float) -> Job:
+        """Ask for what was wanted of these channels; for everything where a token stands for just that."""
+        everything = len(channels) == len(self.holdings.by_channel) and all(
+            holding.wants_all for holding in self.holdings.by_channel.values()
+        )
+        if everything and self._requests.has_token(None, self._tokens):
+            return Job(id=0, channels=None, repair=True, mends=channels, primed=self._trusts, started=now)
+        return Job(id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now)
 
     def _live_channels(self) -> list[str]:
         return [name for name, held in self.holdings.by_channel.items() if held.wanted.open_ended]
@@ -318,7 +413,7 @@ class Machine:
                 seq=receipt.seq,
                 author=author,
                 time=receipt.time,
-                sent=entry.sent,
+                sent=entry.sent or receipt.time,
                 kind=entry.kind,
                 body=entry.body,
                 content_type=entry.content_type,
@@ -362,7 +457,7 @@ class Machine:
         effects.events.append(Refused(n=rejection.n, error=error))
 
     def _on_delta(self, delta: Delta, size: int, now: float, effects: _Effects) -> None:
-        answered = self._requests.answered(delta)
+        answered = self._requests.answered(delta.rid)
         if answered is None:
             self._requests.late(delta.rid, size)
             self.strays += 1
@@ -375,14 +470,16 @@ class Machine:
         for part in delta.parts:
             if answered.asked_for(part.channel):
                 news = self._take(part, job, effects) or news
-        self._proceed(answered, delta, news=news, now=now, effects=effects)
+        self._proceed(answered, more=delta.more, news=news, now=now, effects=effects)
 
     def _take(self, part: Part, job: Job, effects: _Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         holding, fresh = self.holdings.accept(part)
-        if not job.wanted_only:
-            holding = self.holdings.want(part.channel, RangeSet([(1, part.head + 1)])) or holding
+        if not job.wanted_only and not job.max_bytes:
+            # With a budget only what came: repairs have none, and would bring the rest at once.
+            asked = RangeSet([(_first(job, part.head), part.head + 1)])
+            holding = self.holdings.want(part.channel, asked) or holding
         self._arrive(part.epoch, fresh, effects)
         job.records += len(fresh)
         job.bytes_plain += plain_bytes(topics.reply_topic(self._device), (len(one.body) for one in fresh))
@@ -396,13 +493,15 @@ class Machine:
             effects.records += [(epoch, record) for record in fresh]
             effects.events.append(Arrived(records=tuple(fresh)))
 
-    def _proceed(self, answered: Open, delta: Delta, *, news: bool, now: float, effects: _Effects) -> None:
+    def _proceed(self, answered: Open, *, more: bool, news: bool, now: float, effects: _Effects) -> None:
         """After a page: the next one, or the end of the job."""
         job = answered.job
-        if delta.more or answered.left_over:
-            if not delta.more:
+        if more or answered.left_over:
+            if not more:
                 answered.mark_served()
-            if job.progressed(news=news or not delta.more):
+            if more and not news and job.max_bytes:
+                self._spent(job, now, effects)  # what did not fit now fits what is left even less
+            elif job.progressed(news=news or not more):
                 self._requests.resume(job)
             else:
                 self._stall(job, effects)
@@ -420,7 +519,8 @@ class Machine:
         for channel, known in list(self.holdings.by_channel.items()):
             if answered.asked_for(channel) and channel not in answered.job.gone:
                 stop = SEQ_STOP if self._tuning.live else known.head + 1
-                holding = self.holdings.want(channel, RangeSet([(1, stop)]))
+                first = _first(answered.job, known.head)
+                holding = self.holdings.want(channel, RangeSet([(first, max(first, stop))]))
                 if holding is not None:
                     effects.holdings[channel] = holding
 
@@ -437,8 +537,85 @@ class Machine:
         ended = Trouble(error=error) if job.repair else SyncEnded(job=job.id, error=error)
         effects.events.append(ended)
 
+    def _on_page(self, page: Page, size: int, now: float, effects: _Effects) -> None:
+        answered = self._requests.answered(page.rid) if self._shelf else None
+        if answered is None or self._shelf is None:
+            self._requests.late(page.rid, size)
+            self.strays += 1
+            return
+        answered.job.bytes_down += size
+        try:
+            opened = opened_page(page, answered.question, self._shelf)
+        except ProtocolError as error:
+            self._distrust(answered, error, effects)
+            return
+        self._keep_token(answered, page, opened, effects)
+        # Records of a page were lacking when it was asked for; a push may have brought the same meanwhile.
+        news = bool(page.gone) or any(part.records for part in opened.parts)
+        answered.job.gone |= set(page.gone)
+        self._repairs.forget(page.gone)
+        if not answered.job.max_bytes:
+            self._dictionaries.want(page.dictionary)
+        for part in opened.parts:
+            news = self._take(part, answered.job, effects) or news
+        self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
+
+    def _distrust(self, answered: Open, error: ProtocolError, effects: _Effects) -> None:
+        """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
+
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
+        """
+        job = answered.job
+        for scope in self._requests.scopes(job):
+            self._forget_token(scope, effects)
+        self._distrusts += 1
+        if job.primed:
+            job.primed = False
+            self._requests.resume(job)
+        else:
+            ended = Trouble(error=error) if job.repair else SyncEnded(job=job.id, error=error)
+            effects.events.append(ended)
+
+    def _keep_token(self, answered: Open, page: Page, opened: Opened, effects: _Effects) -> None:
+        question = answered.question
+        if page.gone and answered.job.channels is not None:
+            # What a token of named channels stands for lacks those that are gone, for ever.
+            self._forget_token(question.scope, effects)
+            return
+        request = question.request
+        name = request.token if isinstance(request, Resync) else page.token
+        known = self._tokens.get(question.scope)
+        if (
+            name
+            and question.scope
+            and not (known and known.token == name and known.account.digest == opened.account.digest)
+        ):
+            token = Token(question.scope, name, opened.account, question.dictionary)
+            effects.forgotten += self._tokens.put(token)
+            effects.tokens.append(token)
+
+    def _forget_token(self, scope: bytes, effects: _Effects) -> None:
+        if self._tokens.forget(scope):
+            effects.forgotten.append(scope)
+
     def _on_push(self, push: Push, _size: int, now: float, effects: _Effects) -> None:
-        part = push.part
+        self._pushed(push.part, now, effects)
+
+    def _on_primed(self, frame: PrimedPush, _size: int, now: float, effects: _Effects) -> None:
+        holding = self.holdings.get(frame.channel)
+        part = self._priming.read(frame, holding)
+        if part is not None:
+            self._pushed(part, now, effects)
+            return
+        # Nothing of it is known for sure, not even its epoch: it only is a reason to ask.
+        heard = self.holdings.hear(frame.channel, frame.seqs)
+        if heard is not None:
+            effects.holdings[frame.channel] = heard
+        have = holding.have if holding is not None else EMPTY
+        doubtful = not (frame.context - have and frame.seqs - have)
+        self._repairs.unread(frame.channel, frame.seqs, now, doubtful=doubtful)
+
+    def _pushed(self, part: Part, now: float, effects: _Effects) -> None:
         if self.holdings.speaks_of(part.channel, part.epoch):
             before = self.holdings.get(part.channel)
             holding, fresh = self.holdings.accept(part)
@@ -447,14 +624,38 @@ class Machine:
                 effects.holdings[part.channel] = holding
         self._repairs.look(part.channel, self.holdings, now, epoch=part.epoch)
 
+    def _on_piece(self, piece: Piece, _size: int, _now: float, effects: _Effects) -> None:
+        if not self._dictionaries.expects(piece):
+            self.strays += 1
+            return
+        try:
+            dictionary = self._dictionaries.take(piece)
+        except ProtocolError as error:
+            effects.events.append(Trouble(error=error))
+            return
+        if dictionary is not None:
+            effects.dictionaries.append(dictionary)
+            effects.outworn = self._dictionaries.outworn()
+            self._requests.use_dictionary(self._dictionaries.best)
+
     def _on_fault(self, fault: Fault, size: int, now: float, effects: _Effects) -> None:
         error = error_for(fault.code, fault.text)
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is None:
             self._requests.late(fault.rid, size)
-            effects.events.append(Trouble(error=error))
+            if fault.code is Code.TOKEN:
+                self.strays += 1  # the answer to another try has said so
+            elif self._parcels.refused(fault.code):
+                self.outbox.recall(based=fault.code is Code.CONTEXT)
+            elif not self._dictionaries.refused(fault, now):
+                effects.events.append(Trouble(error=error))
             return
         waiting.job.bytes_down += size
+        if fault.code is Code.TOKEN and self._tokens.forget(waiting.question.scope):
+            effects.forgotten.append(waiting.question.scope)
+            self._requests.answered(fault.rid)
+            self._requests.resume(waiting.job)
+            return
         if fault.code in _LATER:
             self._requests.hold(now)
             return
@@ -465,6 +666,9 @@ class Machine:
     _ON_FRAME: ClassVar[dict[type, Callable[[Machine, Any, int, float, _Effects], None]]] = {
         Receipts: _on_receipts,
         Delta: _on_delta,
+        Page: _on_page,
         Push: _on_push,
+        PrimedPush: _on_primed,
         Fault: _on_fault,
+        Piece: _on_piece,
     }

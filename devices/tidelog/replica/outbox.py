@@ -12,6 +12,7 @@ from tidelog.replica.tuning import Tuning, backoff
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.frames import Message, Messages, Receipt, Rejection
 from tidelog.wire.limits import MESSAGE_WINDOW
+from tidelog.wire.parcels import Parcel
 
 _ENTRY_BYTES = 16
 """A message's columns beside its body and channel, generously."""
@@ -19,10 +20,11 @@ _ENTRY_BYTES = 16
 
 @dataclass(slots=True)
 class _Flight:
-    """One entry's transmissions: how many, and when the next is due."""
+    """One entry's transmissions: how many, when the next is due, and the parcel that the last one was in."""
 
     tries: int
     due: float
+    parcel: Parcel | None = None
 
 
 class Outbox:
@@ -82,6 +84,25 @@ class Outbox:
     def restart(self) -> None:
         """A new connection: everything that waits is due at once, as nothing on the way will arrive."""
         self._flights.clear()
+
+    def is_first(self, batch: Messages) -> bool:
+        """Whether no message of a batch was sent before on this connection."""
+        return all(self._flights[message.n].tries == 1 for message in batch.messages)
+
+    def went_in(self, parcel: Parcel) -> None:
+        """Note what went as a parcel, so that `recall` takes it back."""
+        for n in parcel.numbers:
+            self._flights[n].parcel = parcel
+
+    def recall(self, *, based: bool) -> None:
+        """What went in parcels and has no receipt is due at once: the service could not read one of them.
+
+        Args:
+            based: only what went in parcels that build on records.
+        """
+        for n, flight in list(self._flights.items()):
+            if flight.parcel and (flight.parcel.basis or not based):
+                del self._flights[n]
 
     def due(self) -> float | None:
         """When the next transmission is due, seconds; 0 for at once, ``None`` where nothing waits."""

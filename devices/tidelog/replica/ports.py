@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tidelog.codec.dictionaries import Dictionary
+from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,11 @@ class Holding:
     floor: int = 1
 
     @property
+    def wants_all(self) -> bool:
+        """Whether everything was asked for, what is still to be written included."""
+        return self.wanted == EVERYTHING
+
+    @property
     def gaps(self) -> RangeSet:
         """Seqs that exist, were asked for and are not accounted for."""
         return (self.wanted & RangeSet([(self.floor, max(self.floor, self.head + 1))])) - self.have
@@ -97,12 +104,16 @@ class Snapshot:
         next_n: the number of the next message.
         outbox: entries ascending by ``n``.
         holdings: one a channel.
+        tokens: one a scope, the last used last.
+        dictionaries: ids of the trained dictionaries, the oldest first.
     """
 
     outbox_id: bytes
     next_n: int
     outbox: tuple[OutboxEntry, ...]
     holdings: tuple[Holding, ...]
+    tokens: tuple[Token, ...] = ()
+    dictionaries: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +122,9 @@ class Changes:
 
     Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
-    ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0.
+    ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
+    scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
+    dictionaries in ``outworn`` go, ``dictionaries`` are put.
 
     Attributes:
         records: ``(epoch, record)`` pairs.
@@ -124,12 +137,31 @@ class Changes:
     queued: tuple[OutboxEntry, ...] = ()
     settled: tuple[int, ...] = ()
     next_n: int = 0
+    forgotten: tuple[bytes, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    outworn: tuple[int, ...] = ()
+    dictionaries: tuple[Dictionary, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
-            self.records or self.dropped or self.holdings or self.queued or self.settled or self.next_n
+            (self.records or self.dropped or self.holdings)
+            or (self.queued or self.settled or self.next_n)
+            or (self.forgotten or self.tokens)
+            or (self.outworn or self.dictionaries)
         )
+
+
+class Shelf(Protocol):
+    """The device's records, to read."""
+
+    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
+        """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
+        ...
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None`` where it is not in the store."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +177,7 @@ class Weight:
     body_bytes: int = 0
 
 
-class Store(Protocol):
+class Store(Shelf, Protocol):
     """A device's durable state: records, holdings and outbox together.
 
     Methods may be called from several threads; an implementation serialises them. All raise
@@ -159,10 +191,6 @@ class Store(Protocol):
 
     def apply(self, changes: Changes) -> None:
         """Write a step's changes in one transaction; on return they survive a power cut."""
-        ...
-
-    def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
-        """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range."""
         ...
 
     def weight(self, channel: str, epoch: int) -> Weight:

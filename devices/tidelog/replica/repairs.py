@@ -10,21 +10,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tidelog.replica.holdings import Holdings
+from tidelog.replica.holdings import RUNS_STATED_MAX, Holdings
 from tidelog.replica.ports import Holding
 from tidelog.replica.steps import Chance
 from tidelog.replica.tuning import Tuning, backoff
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
 
 
 @dataclass(slots=True)
 class _Gap:
-    """A channel that is to be repaired."""
+    """A channel that is to be repaired.
+
+    Attributes:
+        due: when to ask, seconds.
+        tries: how often that was done without progress.
+        lacking: what was missing at the last try.
+        doubtful: whether word came of another epoch, or what fits none that is known.
+        unread: seqs of pushes that could not be read.
+        asked: whether it was asked for since the last of these came: an answer then ends the matter.
+    """
 
     due: float
     tries: int = 0
     lacking: RangeSet | None = None
-    epoch_changed: bool = False
+    doubtful: bool = False
+    unread: RangeSet = EMPTY
+    asked: bool = False
+
+    def open(self, holding: Holding) -> bool:
+        """Whether there still is something to ask for."""
+        return bool(self.doubtful or holding.gaps or self.unread - holding.have)
 
 
 class Repairs:
@@ -54,13 +69,33 @@ class Repairs:
         """Something of a channel arrived: begin to wait where it shows a gap or another epoch."""
         holding = holdings.get(channel)
         changed = holding is not None and holding.epoch != epoch
-        if holding is None or not (changed or holding.gaps):
+        gap = self._gaps.get(channel)
+        unread = gap is not None and holding is not None and gap.unread - holding.have
+        if holding is None or not (changed or holding.gaps or unread):
             self._gaps.pop(channel, None)
             return
+        gap = self._gap(channel, now)
+        gap.doubtful = gap.doubtful or changed
+
+    def unread(self, channel: str, seqs: RangeSet, now: float, *, doubtful: bool) -> None:
+        """A push came that could not be read: begin to wait, for what it lacks may yet come.
+
+        Args:
+            channel: its channel.
+            seqs: of its records; once they are had there is nothing to ask for.
+            now: monotonic seconds.
+            doubtful: whether it may be of another epoch, where these seqs are other records.
+        """
+        gap = self._gap(channel, now)
+        gap.doubtful = gap.doubtful or doubtful
+        gap.unread = RangeSet.of_sorted((gap.unread | seqs).runs[-RUNS_STATED_MAX:])
+        gap.asked = False
+
+    def _gap(self, channel: str, now: float) -> _Gap:
         gap = self._gaps.get(channel)
         if gap is None:
             gap = self._gaps[channel] = _Gap(due=now + self._wait(self._tuning.repair_delay, 1))
-        gap.epoch_changed = gap.epoch_changed or changed
+        return gap
 
     def resume(self, now: float) -> None:
         """The link is back: top up what is wanted, unless the application asks for everything before."""
@@ -88,7 +123,7 @@ class Repairs:
             holding = holdings.get(channel)
             if gap.due > now:
                 continue
-            if holding is None or not (gap.epoch_changed or holding.gaps):
+            if holding is None or not gap.open(holding):
                 del self._gaps[channel]
             elif self._try(gap, holding, now):
                 channels.append(channel)
@@ -104,6 +139,7 @@ class Repairs:
         if gap.tries >= self._tuning.repair_tries:
             return False
         gap.tries += 1
+        gap.asked = True
         gap.lacking = holding.gaps
         gap.due = now + self._wait(self._tuning.answer_timeout, gap.tries + 1)
         return True
@@ -114,9 +150,14 @@ class Repairs:
         return given_up
 
     def settle(self, holding: Holding) -> None:
-        """An answer about the channel is complete."""
-        if not holding.gaps:
-            self._gaps.pop(holding.channel, None)
+        """An answer about the channel is complete.
+
+        Where it was on its way before a push that could not be read, that one's records are still to come.
+        """
+        gap = self._gaps.get(holding.channel)
+        if gap is None or holding.gaps or (gap.unread - holding.have and not gap.asked):
+            return
+        del self._gaps[holding.channel]
 
     def forget(self, channels: Iterable[str]) -> None:
         """These channels can not be had any more."""

@@ -7,15 +7,23 @@ the next request states, so a lost page costs a page.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tidelog.replica.holdings import RUN_BYTES, Holdings
+from tidelog.codec.page import Rule
+from tidelog.replica.asking import Ability, Aim, Question, by_token, in_full, scope
+from tidelog.replica.holdings import Holdings
 from tidelog.replica.steps import Chance, SyncReport
+from tidelog.replica.tokens import Tokens
 from tidelog.replica.tuning import Tuning, backoff
-from tidelog.wire.frames import Delta, Statement, SyncRequest
-from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP
-from tidelog.wire.ranges import EMPTY
+from tidelog.wire.frames import Resync, SyncRequest
+from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, ROOM_BYTES_MIN
+from tidelog.wire.mqttsize import publish_bytes
+from tidelog.wire.packed import encode
+from tidelog.wire.topics import reply_topic, sync_topic
+
+_LENGTH_BYTES = 2
+"""What the length of a packet may take more than that of an empty one."""
 
 _STALLED_MAX = 3
 """Pages in a row that bring nothing and still say ``more``, before a sync counts as not converging."""
@@ -35,8 +43,11 @@ class Job:
         id: for the application; 0 for the machine's own repairs.
         channels: which ones, ``None`` for all.
         wanted_only: top up what was asked for before, instead of everything.
-        oldest_first: the order of pages.
+        rule: which records come, and in what order.
+        max_bytes: what the whole may take, MQTT bytes both ways without repetitions; 0 for no bound.
+        primed: whether pages may be made for what the device holds; not after one did not come out right.
         repair: whether the machine itself asked.
+        mends: the channels for which it did.
         started: when, seconds.
         waiting: whether a request was sent and no page came since: the next one repeats it.
         asked: ids of the last requests.
@@ -45,8 +56,11 @@ class Job:
     id: int
     channels: tuple[str, ...] | None
     wanted_only: bool = False
-    oldest_first: bool = False
+    rule: Rule = field(default_factory=Rule)
+    max_bytes: int = 0
+    primed: bool = True
     repair: bool = False
+    mends: tuple[str, ...] = ()
     started: float = 0.0
     rounds: int = 0
     records: int = 0
@@ -59,6 +73,16 @@ class Job:
     asked: deque[int] = field(default_factory=lambda: deque(maxlen=_ASKED_MAX))
     gone: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=set)
+
+    @property
+    def aim(self) -> Aim:
+        """What it is after."""
+        return Aim(channels=self.channels, rule=self.rule, wanted_only=self.wanted_only)
+
+    @property
+    def left_bytes(self) -> int:
+        """What is left of its budget."""
+        return self.max_bytes - (self.bytes_up + self.bytes_down - self.bytes_repeated)
 
     def report(self, now: float, *, complete: bool) -> SyncReport:
         """What it came to so far."""
@@ -98,27 +122,37 @@ class Open:
 
     Attributes:
         job: whose.
-        request: as it was sent: what it stated stays pinned here.
-        left_over: channels in scope that were stated as not wanted now, as their have-sets did not fit.
+        question: as it was sent: what it stated stays pinned here.
         due: when to ask again, seconds.
         tries: how often this page was asked for.
         earlier: the last of those tries: on a slow link their answers are still on the way.
     """
 
     job: Job
-    request: SyncRequest
-    left_over: frozenset[str]
+    question: Question
     due: float
     tries: int
     earlier: tuple[Open, ...] = ()
 
+    @property
+    def left_over(self) -> frozenset[str]:
+        """Channels in scope that were stated as not wanted now."""
+        return self.question.left_over
+
     def mark_served(self) -> None:
         """Note the channels that this request did ask for as done."""
-        self.job.served |= {s.channel for s in self.request.statements} - self.left_over
+        self.job.served |= set(self.question.account.names()) - self.left_over
 
     def asked_for(self, channel: str) -> bool:
         """Whether an answer may speak of the channel."""
-        return self.request.everywhere or any(s.channel == channel for s in self.request.statements)
+        return self.job.channels is None or channel in self.job.channels
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A job whose budget has no room for another page."""
+
+    job: Job
 
 
 class Requests:
@@ -128,14 +162,17 @@ class Requests:
         tuning: times and sizes.
         chance: for request ids and jitter; ids start at random, so that an answer to a request of an
             earlier life is told from one to this.
-        codecs: what the device can decode.
+        ability: what the device can do.
+        device: its id, as topics have it.
     """
 
-    def __init__(self, *, tuning: Tuning, chance: Chance, codecs: Sequence[int]) -> None:
+    def __init__(self, *, tuning: Tuning, chance: Chance, ability: Ability, device: str) -> None:
         """See the class."""
         self._tuning = tuning
         self._chance = chance
-        self._codecs = tuple(codecs)
+        self._ability = ability
+        self._unprimed = replace(ability, context_bytes=0)
+        self._device = device
         self._rid = chance.randrange(REQUEST_ID_STOP)
         self.jobs: deque[Job] = deque()
         self.open: Open | None = None
@@ -193,8 +230,22 @@ class Requests:
         self.open = None
         return waiting.job
 
-    def next(self, holdings: Holdings, now: float) -> SyncRequest | None:
-        """The request to send now: the open one again if it is due, or the first job's."""
+    def next(
+        self,
+        holdings: Holdings,
+        tokens: Tokens,
+        now: float,
+        *,
+        plain: Callable[[Job], bool] = lambda _job: False,
+    ) -> SyncRequest | Resync | Spent | None:
+        """The request to send now: the open one again if it is due, or the first job's.
+
+        Args:
+            holdings: what the device has.
+            tokens: and what it may be called.
+            now: monotonic seconds.
+            plain: whether a job's request must say that pushes are to be plain.
+        """
         tries = 1
         if self.open is not None:
             if self.open.due > now:
@@ -204,32 +255,56 @@ class Requests:
             job = self.jobs.popleft()
         else:
             return None
-        return self._ask(job, holdings, now, tries)
+        question = self._budgeted(job, self._put(job, holdings, tokens, plain=plain(job)))
+        if question is None:
+            self.open = None
+            return Spent(job)
+        return self._ask(job, question, now, tries)
 
-    def _ask(self, job: Job, holdings: Holdings, now: float, tries: int) -> SyncRequest:
+    def use_dictionary(self, number: int) -> None:
+        """Name another dictionary in requests that state everything."""
+        self._ability = replace(self._ability, dictionary=number)
+
+    def has_token(self, channels: tuple[str, ...] | None, tokens: Tokens) -> bool:
+        """Whether a plain sync of these channels has a token."""
+        return tokens.get(scope(Aim(channels=channels, rule=Rule()), self._ability)) is not None
+
+    def scopes(self, job: Job) -> tuple[bytes, bytes]:
+        """What tokens of the job are for: of pages made for what the device holds, and of others."""
+        return scope(job.aim, self._ability), scope(job.aim, self._unprimed)
+
+    def _put(self, job: Job, holdings: Holdings, tokens: Tokens, *, plain: bool) -> Question:
         self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
-        statements, left_over = _statements(job, holdings)
-        request = SyncRequest(
-            rid=self._rid,
-            statements=statements,
-            everywhere=job.channels is None,
-            page_bytes=self._tuning.page_bytes,
-            codecs=self._codecs,
-            oldest_first=job.oldest_first,
-            live=self._tuning.live,
+        context_bytes = self._ability.context_bytes if job.primed else 0
+        ability = replace(self._ability, context_bytes=context_bytes, plain=plain)
+        return by_token(job.aim, holdings, tokens, ability, rid=self._rid, gone=job.gone) or in_full(
+            job.aim, holdings, ability, rid=self._rid, gone=job.gone, served=job.served
         )
+
+    def _budgeted(self, job: Job, question: Question) -> Question | None:
+        """Bound the answer by what the request leaves of the budget; ``None`` where that is too little."""
+        if not job.max_bytes:
+            return question
+        asked = replace(question.request, room=PACKET_BYTES_MAX)
+        up = publish_bytes(sync_topic(self._device), len(encode(asked)), qos=0, version5=True)
+        up = 0 if job.waiting else up  # a repetition is not counted
+        down = publish_bytes(reply_topic(self._device), 0, qos=0, version5=True) + _LENGTH_BYTES
+        room = min(job.left_bytes - up - down, PACKET_BYTES_MAX)
+        if room < ROOM_BYTES_MIN:
+            return None
+        return replace(question, request=replace(question.request, room=room))
+
+    def _ask(self, job: Job, question: Question, now: float, tries: int) -> SyncRequest | Resync:
         wait = backoff(self._tuning.answer_timeout, tries, self._tuning.backoff_max, self._chance)
         earlier = (*self.open.earlier, replace(self.open, earlier=()))[-_EARLIER_MAX:] if self.open else ()
-        self.open = Open(
-            job=job, request=request, left_over=left_over, due=now + wait, tries=tries, earlier=earlier
-        )
+        self.open = Open(job=job, question=question, due=now + wait, tries=tries, earlier=earlier)
         job.rounds += 1
         job.asked.append(self._rid)
-        return request
+        return question.request
 
-    def answered(self, delta: Delta) -> Open | None:
+    def answered(self, rid: int) -> Open | None:
         """Take an answer: the request that it belongs to, no longer open, or ``None`` for a stale one."""
-        answered = self.find(delta.rid)
+        answered = self.find(rid)
         if answered is not None:
             answered.job.waiting = False
             self.open = None
@@ -250,7 +325,7 @@ class Requests:
     def find(self, rid: int) -> Open | None:
         """The try of the open request that has this id."""
         tries = (self.open, *self.open.earlier) if self.open is not None else ()
-        return next((one for one in tries if one.request.rid == rid), None)
+        return next((one for one in tries if one.question.request.rid == rid), None)
 
     def resume(self, job: Job) -> None:
         """The next page of a job that is not over goes before all others."""
@@ -263,33 +338,3 @@ class Requests:
                 self._tuning.answer_timeout, self.open.tries, self._tuning.backoff_max, self._chance
             )
             self.open.due = now + wait
-
-
-def _statements(job: Job, holdings: Holdings) -> tuple[tuple[Statement, ...], frozenset[str]]:
-    """What the device says of each channel in scope, within what a packet holds.
-
-    Where the have-sets together do not fit, the channels that are left over are stated as not wanted now; the
-    answer to what did fit shortens what has to be said the next time.
-
-    Returns:
-        the statements, and the channels that are left over.
-    """
-    scope = sorted(holdings.by_channel) if job.channels is None else job.channels
-    names = [name for name in scope if name not in job.gone]
-    statements: list[Statement] = []
-    left_over: set[str] = set()
-    room = start = PACKET_BYTES_MAX // 2
-    for name in names:
-        statement = holdings.state(name, wanted_only=job.wanted_only, oldest_first=job.oldest_first)
-        if name not in job.served and (room == start or _most_bytes(statement) <= room):
-            room -= _most_bytes(statement)
-        else:
-            left_over |= {name} - job.served
-            statement = Statement(channel=name, epoch=statement.epoch, have=EMPTY, want=EMPTY)
-        statements.append(statement)
-    return tuple(statements), frozenset(left_over)
-
-
-def _most_bytes(statement: Statement) -> int:
-    runs = len(statement.have.runs) + (len(statement.want.runs) if statement.want is not None else 0)
-    return 12 + len(statement.channel.encode()) + RUN_BYTES * runs

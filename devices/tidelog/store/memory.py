@@ -8,7 +8,9 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.tokens import Token
 from tidelog.wire.limits import OUTBOX_ID_BYTES
 from tidelog.wire.ranges import RangeSet
 
@@ -58,7 +60,9 @@ class MemoryStore:
         self._next_n = 1
         self._outbox: dict[int, OutboxEntry] = {}
         self._holdings: dict[str, Holding] = {}
+        self._tokens: dict[bytes, Token] = {}
         self._logs: dict[tuple[str, int], _Log] = {}
+        self._dictionaries: dict[int, Dictionary] = {}
 
     def load(self) -> Snapshot:
         """Read what a machine starts from."""
@@ -68,6 +72,8 @@ class MemoryStore:
                 next_n=self._next_n,
                 outbox=tuple(self._outbox[n] for n in sorted(self._outbox)),
                 holdings=tuple(self._holdings[name] for name in sorted(self._holdings)),
+                tokens=tuple(self._tokens.values()),
+                dictionaries=tuple(self._dictionaries),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -83,6 +89,14 @@ class MemoryStore:
                 self._logs.setdefault((record.channel, epoch), _Log()).put(record)
             self._holdings.update((holding.channel, holding) for holding in changes.holdings)
             self._next_n = max(self._next_n, changes.next_n)
+            for scope in changes.forgotten:
+                self._tokens.pop(scope, None)
+            for token in changes.tokens:
+                self._tokens.pop(token.scope, None)
+                self._tokens[token.scope] = token
+            for number in changes.outworn:
+                self._dictionaries.pop(number, None)
+            self._dictionaries.update((one.id, one) for one in changes.dictionaries)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""
@@ -95,6 +109,11 @@ class MemoryStore:
         with self._lock:
             log = self._logs.get((channel, epoch))
             return Weight(records=len(log.seqs), body_bytes=log.body_bytes) if log else Weight()
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None``."""
+        with self._lock:
+            return self._dictionaries.get(number)
 
     def close(self) -> None:
         """Do nothing: the content stays for the next machine, as a file would."""

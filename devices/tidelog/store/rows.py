@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import cbor2
 
 from tidelog.replica.ports import Holding, OutboxEntry, Record
-from tidelog.wire import runs
+from tidelog.replica.tokens import Token
+from tidelog.wire import runs, standings
 from tidelog.wire.limits import RUNS_MAX
 from tidelog.wire.ranges import RangeSet, Run
 
@@ -81,6 +82,17 @@ def holding(row: tuple[str, int, bytes, bytes, int, int]) -> Holding:
     """The holding of a row ``name, epoch, have, wanted, head, floor``."""
     channel, epoch, have, wanted, head, floor = row
     return Holding(channel=channel, epoch=epoch, have=seqs(have), wanted=seqs(wanted), head=head, floor=floor)
+
+
+def token_row(token: Token) -> tuple[bytes, bytes, bytes, int]:
+    """A token as a row of ``tokens``."""
+    return token.scope, token.token, standings.dump(token.account), token.dictionary
+
+
+def token(row: tuple[bytes, bytes, bytes, int]) -> Token:
+    """The token of a row ``scope, token, account, dictionary``."""
+    scope, name, account, dictionary = row
+    return Token(scope, name, standings.load(account), dictionary)
 
 
 def seqs_blob(ranges: RangeSet) -> bytes:

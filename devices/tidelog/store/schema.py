@@ -48,6 +48,17 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
              SELECT coalesce(sum(length(body)), 0) FROM records
              WHERE records.channel_id = counts.channel_id AND records.epoch = counts.epoch)""",
     ),
+    (
+        # Ids rise with use: the last used token is the last one.
+        """CREATE TABLE tokens (
+             id INTEGER PRIMARY KEY AUTOINCREMENT, scope BLOB NOT NULL UNIQUE, token BLOB NOT NULL,
+             account BLOB NOT NULL, dictionary INTEGER NOT NULL)""",
+    ),
+    (
+        # By n they come in the order in which they arrived.
+        """CREATE TABLE dictionaries (
+             n INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, data BLOB NOT NULL)""",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
-from tidelog.store import rows, schema
+from tidelog.store import dictionaries, rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
 from tidelog.wire.errors import UsageError
@@ -31,6 +32,7 @@ _COUNT = """INSERT INTO counts (channel_id, epoch, records, body_bytes) VALUES (
     SET records = records + excluded.records, body_bytes = body_bytes + excluded.body_bytes"""
 _WEIGHT = """SELECT records, body_bytes FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
+_TOKENS = "SELECT scope, token, account, dictionary FROM tokens ORDER BY id"
 _HOLDINGS = """SELECT name, epoch, have, wanted, head, floor
     FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
 
@@ -92,6 +94,8 @@ class SqliteStore:
                 next_n=next_n,
                 outbox=tuple(map(rows.outbox_entry, fetch("SELECT * FROM outbox ORDER BY n"))),
                 holdings=tuple(self._holding(row) for row in fetch(_HOLDINGS)),
+                tokens=tuple(map(rows.token, fetch(_TOKENS))),
+                dictionaries=dictionaries.ids(self._connection),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -111,6 +115,14 @@ class SqliteStore:
                 "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
             )
+            self._connection.executemany(
+                "DELETE FROM tokens WHERE scope = ?", [(scope,) for scope in changes.forgotten]
+            )
+            self._connection.executemany(
+                "REPLACE INTO tokens (scope, token, account, dictionary) VALUES (?, ?, ?, ?)",
+                [rows.token_row(token) for token in changes.tokens],
+            )
+            dictionaries.apply(self._connection, changes)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range.
@@ -136,6 +148,15 @@ class SqliteStore:
         with self._reading():
             row = self._connection.execute(_WEIGHT, (channel, epoch)).fetchone()
             return Weight(records=row[0], body_bytes=row[1]) if row else Weight()
+
+    def dictionary(self, number: int) -> Dictionary | None:
+        """The trained dictionary of this id, or ``None``.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return dictionaries.read(self._connection, number)
 
     def close(self) -> None:
         """Release the file and the lock; idempotent."""

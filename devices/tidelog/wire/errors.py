@@ -29,6 +29,8 @@ class Code(IntEnum):
     UNSUPPORTED = 8
     BUSY = 9
     INTERNAL = 10
+    TOKEN = 11
+    CONTEXT = 12
 
     @property
     def word(self) -> str:
@@ -101,6 +103,8 @@ _HINTS = {
     Code.UNSUPPORTED: "the peer does not know this request in its version",
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
+    Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
+    Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 
 
@@ -118,9 +122,9 @@ def error_for(code: Code, message: str) -> TidelogError:
     hint = _HINTS[code]
     if code in (Code.NO_CHANNEL, Code.DENIED):
         return Denied(text, code=code.word, hint=hint)
-    if code in (Code.BUSY, Code.INTERNAL):
+    if code in (Code.BUSY, Code.INTERNAL, Code.TOKEN):
         return Unavailable(text, code=code.word, hint=hint)
-    if code in (Code.MALFORMED, Code.VERSION):
+    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
         return _protocol_error(code, text, hint)
     return UsageError(text, code=code.word, hint=hint)
 

@@ -16,10 +16,15 @@ from tidelog.wire.limits import (
     BODY_BYTES_MAX,
     CHANNEL_BYTES_MAX,
     CONTENT_TYPE_BYTES_MAX,
+    DICTIONARY_DEFLATED_BYTES_MAX,
+    DICTIONARY_STOP,
     FAULT_TEXT_BYTES_MAX,
     OUTBOX_ID_BYTES,
+    PACKET_BYTES_MAX,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
+    ROOM_BYTES_MIN,
+    TRAINED_ID_MIN,
     USER_BYTES_MAX,
 )
 from tidelog.wire.ranges import RangeSet
@@ -100,6 +105,14 @@ def page_bytes(value: object) -> int:
     return uint(value, PAGE_BYTES_MAX + 1, "page_bytes")
 
 
+def room(value: object) -> int:
+    """A bound on the payload of an answer; 0 for none."""
+    size = uint(value, PACKET_BYTES_MAX + 1, "room")
+    if 0 < size < ROOM_BYTES_MIN:
+        raise ProtocolError(f"room of less than {ROOM_BYTES_MIN} bytes", wire_code=Code.LIMIT)
+    return size
+
+
 def outbox(value: object) -> bytes:
     """An outbox id, or an empty string."""
     if not isinstance(value, bytes) or len(value) not in (0, OUTBOX_ID_BYTES):
@@ -128,6 +141,18 @@ def content_type(value: object) -> str:
     if len(value) > CONTENT_TYPE_BYTES_MAX:
         raise ProtocolError(f"a content type: more than {CONTENT_TYPE_BYTES_MAX} bytes", wire_code=Code.LIMIT)
     return value
+
+
+def dictionary(value: object) -> int:
+    """The id of a trained dictionary: built-in ones are not fetched."""
+    if uint(value, DICTIONARY_STOP, "the id of a dictionary") < TRAINED_ID_MIN:
+        raise ProtocolError(f"dictionary {value} is not a trained one")
+    return uint(value, DICTIONARY_STOP, "the id of a dictionary")
+
+
+def deflated_bytes(value: object, what: str) -> int:
+    """How many bytes of a deflated dictionary."""
+    return uint(value, DICTIONARY_DEFLATED_BYTES_MAX + 1, what)
 
 
 def fault_text(value: object) -> str:

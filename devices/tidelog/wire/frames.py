@@ -6,13 +6,17 @@ came from a decoder is within the limits of `tidelog.wire.limits`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.parcels import Parcel
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.standings import Change, Growth, Told
 
 KIND_MESSAGE: Final = 0
 KIND_EDIT: Final = 1
@@ -29,10 +33,16 @@ class Type(IntEnum):
 
     MESSAGES = 1
     SYNC = 2
+    RESYNC = 3
+    FETCH = 4
+    PARCEL = 5
     RECEIPTS = 17
     DELTA = 18
+    PAGE = 19
     PUSH = 20
     FAULT = 21
+    PRIMED = 22
+    PIECE = 23
 
 
 class Presence(IntEnum):
@@ -172,6 +182,16 @@ class SyncRequest:
         oldest_first: the order in which pages come, by seq within a channel.
         live: whether the device wants live pushes from now on; a JSON request gets them in JSON, for a
             lease.
+        plain: whether these are to be `Push` only: the device lacks, or cannot use, what primes others. In
+            JSON no push is primed anyway.
+        by_channel: whether channels come one after the other as they are stated, each newest first.
+        pages: whether the answer is to be a `Page` instead of a `Delta`.
+        keep: whether the service is to keep what the device then has, and give a token for it.
+        context_bytes: of held bodies that may prime a page; 0 for none, and no history either.
+        newest: of each channel the newest so many seqs only; 0 for all.
+        room: bytes that the answer's payload must not exceed; 0 for no bound beside ``page_bytes``.
+        dictionary: id of the one that may come before the context of pages; 0 for none.
+        seconds: whether times are told in whole seconds.
     """
 
     rid: int
@@ -181,6 +201,38 @@ class SyncRequest:
     codecs: tuple[int, ...] = ()
     oldest_first: bool = False
     live: bool = False
+    plain: bool = False
+    by_channel: bool = False
+    pages: bool = False
+    keep: bool = False
+    context_bytes: int = 0
+    newest: int = 0
+    room: int = 0
+    dictionary: int = 0
+    seconds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resync:
+    """A device asks again, by the token that stands for its last request of this scope.
+
+    Attributes:
+        rid: the request's id, echoed in the answer.
+        token: ``TOKEN_BYTES``, as a page gave it.
+        digest: of the account that the device takes the token to stand for.
+        grown: its channels whose have-set grew at its end since, by place.
+        changes: what else became of channels since, by place.
+        statements: channels that it lacks, or has in another epoch.
+        room: as in a `SyncRequest`.
+    """
+
+    rid: int
+    token: bytes
+    digest: int
+    grown: tuple[Growth, ...] = ()
+    changes: tuple[Change, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +300,75 @@ class Delta:
     codec: int = CODEC_NONE
 
 
+class Model(NamedTuple):
+    """How the bodies of a page were compressed, beside the codec.
+
+    Attributes:
+        context_bytes: how much of held bodies primes it: 0, or a power of two from 4 KiB to 256 KiB. 0 means
+            no history for the columns either.
+        memory_bytes: of the model: a power of two from 1 MiB to 64 MiB; 1 MiB where the codec has none.
+        order: of the model, one of `MODEL_ORDERS`; the first where the codec has none.
+    """
+
+    context_bytes: int = 0
+    memory_bytes: int = 1 << 20
+    order: int = 6
+
+
+MODEL_ORDERS: Final = (6, 4, 5, 8)
+"""Orders that a page can name, by two bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The records of a page, not yet expanded: what they say depends on what the device holds.
+
+    Attributes:
+        codec: how the bodies are compressed.
+        model: with what.
+        dictionary: whether the dictionary of the request comes before the context.
+        plain: whether the columns are of times and authors only.
+        check: ``CHECK_BYTES`` over all records.
+        columns: the range-coded string: parts, the text's size, columns.
+        authors: names that no history has, in the order of first use.
+        types: content types likewise.
+        bodies: the text, compressed.
+    """
+
+    codec: int
+    model: Model
+    dictionary: bool
+    plain: bool
+    check: bytes
+    columns: bytes = field(repr=False)
+    authors: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    bodies: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of the answer to a request that asked for pages.
+
+    Attributes:
+        rid: the request's id.
+        more: whether something in scope remains.
+        told: channels of which there is something to tell beside records, before all parts.
+        gone: channels of the account that do not exist or that this device may not read.
+        token: what the device may name its account by from now on; empty where there is none, or it has one.
+        dictionary: id of a dictionary that the device would gain from; 0 for none.
+        content: the records; ``None`` for none.
+    """
+
+    rid: int
+    more: bool = False
+    told: tuple[Told, ...] = ()
+    gone: tuple[str, ...] = ()
+    token: bytes = b""
+    dictionary: int = 0
+    content: Content | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """Records of one channel as they were stored, the same bytes for all its live members.
@@ -276,4 +397,17 @@ class Fault:
     version: int = 0
 
 
-Frame = Messages | SyncRequest | Receipts | Delta | Push | Fault
+Frame = (
+    Messages
+    | Parcel
+    | SyncRequest
+    | Resync
+    | Receipts
+    | Delta
+    | Page
+    | Push
+    | PrimedPush
+    | Fault
+    | Fetch
+    | Piece
+)

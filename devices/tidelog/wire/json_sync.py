@@ -48,7 +48,7 @@ def from_sync(frame: SyncRequest) -> dict[str, JsonValue]:
         given["page_bytes"] = frame.page_bytes
     if frame.codecs:
         given["codecs"] = list(frame.codecs)
-    return given | {name: True for name in ("oldest_first", "live") if getattr(frame, name)}
+    return given | {name: True for name in ("oldest_first", "live", "plain") if getattr(frame, name)}
 
 
 def to_sync(given: Object) -> SyncRequest:
@@ -69,6 +69,7 @@ def to_sync(given: Object) -> SyncRequest:
         codecs=given.optional("codecs", _to_codecs, ()),
         oldest_first=given.flag("oldest_first"),
         live=given.flag("live"),
+        plain=given.flag("plain"),
     )
     given.done()
     return frame

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_messages, json_sync, jsontext
-from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
+from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
+from tidelog.wire.errors import Code, ProtocolError, UsageError
+from tidelog.wire.fetching import Fetch, Piece
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.parcels import Parcel
+from tidelog.wire.primed import PrimedPush
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "message": json_messages.to_message,
@@ -22,6 +25,9 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "sync": json_sync.to_sync,
     "delta": json_sync.to_delta,
     "push": json_sync.to_push,
+    "fetch": json_dictionaries.to_fetch,
+    "piece": json_dictionaries.to_piece,
+    "primed": json_primed.to_primed,
 }
 
 
@@ -31,7 +37,12 @@ def encode(frame: Frame) -> bytes:
     Returns:
         a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
         `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
+
+    Raises:
+        UsageError: the frame is a `Parcel`, which has no form in JSON.
     """
+    if isinstance(frame, Fetch | Piece):
+        return jsontext.dumps(json_dictionaries.written(frame))
     return jsontext.dumps(_written(frame))
 
 
@@ -49,7 +60,9 @@ def decode(payload: bytes) -> Frame:
     return _READERS[word](given)
 
 
-def _written(frame: Frame) -> dict[str, JsonValue]:
+def _written(  # noqa: PLR0911 - one a type
+    frame: Messages | Parcel | SyncRequest | Resync | Receipts | Delta | Page | Push | PrimedPush | Fault,
+) -> dict[str, JsonValue]:
     match frame:
         case Messages():
             return json_messages.from_messages(frame)
@@ -61,5 +74,9 @@ def _written(frame: Frame) -> dict[str, JsonValue]:
             return json_sync.from_delta(frame)
         case Push():
             return json_sync.from_push(frame)
+        case PrimedPush():
+            return json_primed.from_primed(frame)
         case Fault():
             return json_messages.from_fault(frame)
+        case Parcel() | Resync() | Page():
+            raise UsageError(f"no JSON form of {type(frame).__name__}", code="encoding")

@@ -110,5 +110,69 @@ CODEC_STOP: Final = 32
 PAGE_BODIES_BYTES_MAX: Final = 1_048_576
 """All bodies of a page, expanded: bounds what a codec inflates; sixteen times a packet."""
 
+TRAINED_ID_MIN: Final = 256
+"""Dictionaries below are built into the software; a trained one's id is the CRC-32 of its content."""
+
+DICTIONARY_STOP: Final = 2**32
+"""Ids of dictionaries are below this: a CRC-32."""
+
+DICTIONARY_BYTES_MAX: Final = 65_536
+"""A trained dictionary: twice deflate's window, and what primes PPMd in some 10 ms."""
+
+DICTIONARY_DEFLATED_BYTES_MAX: Final = 65_600
+"""The same as it travels: where nothing compresses, deflate adds 33 bytes to that."""
+
+CONTEXT_RECORDS_MAX: Final = 128
+"""Records that prime a push: twice as many save 2 bytes of 70 of chat, and are lacked more often."""
+
+CONTEXT_BODY_BYTES_MAX: Final = 1_024
+"""A body of a record that primes a push; larger ones are passed over: they crowd out many small ones."""
+
+CONTEXT_HISTORY_MAX: Final = 64
+"""Records whose metadata primes the columns of a push: 4 us each, and more save a third of a byte at most."""
+
+PRIMED_TEXT_BYTES_MAX: Final = 65_537
+"""The bodies of a primed push with their ends, expanded: the longest body, each byte of it written as two."""
+
+
 JSON_DIGITS_MAX: Final = 16
 """Digits of a number in JSON: all below 2**53 fit."""
+
+TOKEN_BYTES: Final = 4
+"""A token: the service's name for what it knows of a device."""
+
+DIGEST_STOP: Final = 2**32
+"""Digests of an account are below this: a wrong one agrees once in 2**32 requests, and the check notices."""
+
+CHECK_BYTES: Final = 4
+"""The check over a page: a wrong context or a wrong decode passes once in 2**32."""
+
+CONTEXT_BYTES_MAX: Final = 262_144
+"""Of held bodies that prime a page's codec; more brings a few per cent and costs both sides time by it."""
+
+MODEL_BYTES_MAX: Final = 67_108_864
+"""Of memory that a page's codec may ask a device for; enough for 4 MiB of context and text together."""
+
+ROOM_BYTES_MIN: Final = 32
+"""The least that a device may bound an answer's payload to: what says that there is more."""
+
+BUDGET_BYTES_MIN: Final = 256
+"""The least budget of a sync: a request, its answer and one short record."""
+
+PARCEL_TEXT_BYTES_MAX: Final = 65_536
+"""The bodies of a parcel, expanded: no more work than a packet of plain ones can be."""
+
+PARCEL_CONTEXT_BYTES_MAX: Final = 32_768
+"""The context of a parcel: as far back as deflate looks."""
+
+PARCEL_CONTEXT_RECORDS_MAX: Final = 512
+"""Records that a parcel's context walks over: at 70 bytes each they fill it; bounds the service's reading."""
+
+PARCEL_BODY_BYTES_MAX: Final = 1_024
+"""Bodies above this are passed over in a parcel's context: they would crowd out many small ones."""
+
+PARCEL_HOLES_MAX: Final = 64
+"""Runs of seqs that a parcel's context passes over: the service reads that many ranges more."""
+
+PARCEL_CHECK_BYTES: Final = 4
+"""The check of a parcel: another context passes once in 2**32."""

@@ -1,4 +1,4 @@
-"""The metadata of a page's records near its entropy: one range-coded string (docs/pages.md, "Columns").
+"""The metadata of a page's records near its entropy: one range-coded string (SPEC.md, "Page columns").
 
 Both sides walk the same *lines*, one a channel: records that both hold, which prime the models and give each
 run the time it starts from, and those of the page. A time is told as the distance to the record before, an
@@ -9,7 +9,6 @@ told here, and sizes not at all: bodies end themselves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -20,6 +19,7 @@ from tidelog.wire.quantities import Numbers, Reader, Way, Writer
 from tidelog.wire.varint import unzigzag, zigzag
 
 _TYPE_DEFAULT: Final = ""
+_SECOND_MS: Final = 1_000
 
 
 class Meta(NamedTuple):
@@ -41,6 +41,12 @@ class Meta(NamedTuple):
     content_type: str = _TYPE_DEFAULT
     cut: int = 0
 
+    def in_seconds(self) -> Meta:
+        """It with both clocks cut to whole seconds."""
+        time = self.time - self.time % _SECOND_MS
+        sent = self.time + self.lag
+        return self._replace(time=time, lag=sent - sent % _SECOND_MS - time)
+
 
 class Item(NamedTuple):
     """A record of a line.
@@ -57,23 +63,6 @@ class Item(NamedTuple):
 
 
 Line = Sequence[Item]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """The metadata of a page.
-
-    Attributes:
-        ranged: the range-coded string.
-        plain: whether it has times and authors only.
-        authors: those that no held record of the lines has, in the order of first use.
-        types: the content types likewise.
-    """
-
-    ranged: bytes
-    plain: bool
-    authors: tuple[str, ...]
-    types: tuple[str, ...]
 
 
 class Columns:
@@ -101,12 +90,14 @@ class Columns:
         self._plain = plain
         self.authors = Names([[meta.author for meta in line] for line in held], given=authors)
         self._times = Numbers(steps for line in lines for steps in _steps(line, plain=plain))
+        # Of a plain page the rest is not told: held records need not teach what nobody asks.
+        told = [] if plain else held
         self.types = Names(
-            [[meta.content_type for meta in line] for line in held], known=(_TYPE_DEFAULT,), given=types
+            [[meta.content_type for meta in line] for line in told], known=(_TYPE_DEFAULT,), given=types
         )
-        self._kinds = Numbers([meta.kind for meta in line] for line in held)
-        self._lags = Numbers([zigzag(meta.lag) for meta in line] for line in held)
-        self._cuts = Numbers([meta.cut for meta in line] for line in held)
+        self._kinds = Numbers([meta.kind for meta in line] for line in told)
+        self._lags = Numbers([zigzag(meta.lag) for meta in line] for line in told)
+        self._cuts = Numbers([meta.cut for meta in line] for line in told)
 
     def walk(self, way: Way) -> list[Meta]:
         """Write or read the page's records, in the order of the lines.
@@ -127,7 +118,8 @@ class Columns:
             if item.held is not None:
                 meta = item.held
                 self.authors.pass_by(meta.author)
-                self.types.pass_by(meta.content_type)
+                if not self._plain:
+                    self.types.pass_by(meta.content_type)
             else:
                 # A step tells something of the next one only where nothing lies between.
                 before = self._times.symbol(step) if seq + 1 == item.seq else 0
@@ -156,42 +148,44 @@ class Columns:
         )
 
 
-def encode(lines: Sequence[Line]) -> Written:
+def encode(lines: Sequence[Line], way: Writer, *, plain: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the page's records.
+
+    Args:
+        lines: one a channel of the page.
+        way: where they are written after whatever stands there.
+        plain: see `Columns`; `is_plain` tells.
+
+    Returns:
+        the authors and the content types that no held record of the lines has, in the order of first use.
 
     Raises:
         ProtocolError: a value is outside its bounds.
     """
-    plain = is_plain(lines)
     columns = Columns(lines, plain=plain)
-    way = Writer()
     columns.walk(way)
-    return Written(
-        ranged=way.finish(),
-        plain=plain,
-        authors=tuple(columns.authors.new),
-        types=tuple(columns.types.new),
-    )
+    return tuple(columns.authors.new), tuple(columns.types.new)
 
 
-def decode(written: Written, lines: Sequence[Line]) -> list[Meta]:
+def decode(
+    lines: Sequence[Line], way: Reader, *, plain: bool, authors: Sequence[str], types: Sequence[str]
+) -> list[Meta]:
     """Read the page's records, in the order of the lines.
 
     Args:
-        written: from a peer; its names checked, its string of any content.
         lines: as on writing, but for what is told.
+        way: from a peer, of any content.
+        plain: as on writing.
+        authors: those that `encode` returned, checked.
+        types: likewise.
 
     Raises:
-        ProtocolError: a value is outside its bounds, a name is missing or not used, something is left
-            over, or the lines have too many records (code LIMIT).
+        ProtocolError: a value is outside its bounds, a name is missing or not used, or the lines have too
+            many records (code LIMIT).
     """
     if sum(item.held is None for line in lines for item in line) > PAGE_RECORDS_MAX:
         raise ProtocolError(f"a page of more than {PAGE_RECORDS_MAX} records", wire_code=Code.LIMIT)
-    columns = Columns(lines, plain=written.plain, authors=written.authors, types=written.types)
-    way = Reader(written.ranged)
-    metas = columns.walk(way)
-    way.finish()
-    return metas
+    return Columns(lines, plain=plain, authors=authors, types=types).walk(way)
 
 
 def is_plain(lines: Iterable[Line]) -> bool:

@@ -1,4 +1,4 @@
-"""A column of names: how recently each was used in its channel (docs/pages.md, "Columns").
+"""A column of names: how recently each was used in its channel (SPEC.md, "Page columns").
 
 In a conversation the next author is nearly always one of the last few. A name that is not among them is told
 by its place in the table of all that the primers have; one that is new stands beside the columns, once.

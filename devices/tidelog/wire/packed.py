@@ -1,4 +1,4 @@
-"""The packed encoding: one byte of version and type, then one CBOR array (SPEC.md, "Packed frames").
+"""The packed encoding: one byte of version and type, then mostly one CBOR array (SPEC.md, "Packed frames").
 
 Fields are positional; what is at its default at the end of an array is left out. A decoder of this version
 ignores further items of the outer array, so that later revisions can add fields; everything else is strict.
@@ -8,13 +8,36 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidelog.wire import cbor, fields, packed_messages, packed_sync
+from tidelog.wire import (
+    cbor,
+    fields,
+    packed_dictionaries,
+    packed_messages,
+    packed_pages,
+    packed_parcels,
+    packed_primed,
+    packed_sync,
+)
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.fetching import Fetch, Piece
+from tidelog.wire.frames import (
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    Page,
+    Push,
+    Receipts,
+    Resync,
+    SyncRequest,
+    Type,
+)
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.parcels import Parcel
+from tidelog.wire.primed import PrimedPush
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
 
@@ -38,8 +61,19 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
     Raises:
         UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
     """
-    kind, items = _written(frame, compress)
-    return _FIRST_BYTES[kind] + cbor.dumps(items)
+    match frame:
+        case Resync():
+            return _FIRST_BYTES[Type.RESYNC] + packed_pages.from_resync(frame)
+        case Parcel():
+            return _FIRST_BYTES[Type.PARCEL] + packed_parcels.from_parcel(frame)
+        case Page():
+            return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
+        case Fetch() | Piece():
+            kind, items = packed_dictionaries.written(frame)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
+        case _:
+            kind, items = _written(frame, compress)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
 
 
 def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
@@ -60,10 +94,21 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
-    return _read(kind, cbor.loads(payload, start=1), expand)
+    if kind == Type.PARCEL:
+        return packed_parcels.to_parcel(payload)
+    if kind == Type.RESYNC:
+        return packed_pages.to_resync(payload)
+    if kind == Type.PAGE:
+        return packed_pages.to_page(payload)
+    items = cbor.loads(payload, start=1)
+    if kind in (Type.FETCH, Type.PIECE):
+        return packed_dictionaries.read(kind, items)
+    return _read(kind, items, expand)
 
 
-def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]]:
+def _written(  # noqa: PLR0911 - one a type
+    frame: Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault, compress: Compress | None
+) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
             return Type.MESSAGES, packed_messages.from_messages(frame)
@@ -75,11 +120,13 @@ def _written(frame: Frame, compress: Compress | None) -> tuple[Type, list[Value]
             return Type.DELTA, packed_sync.from_delta(frame, compress)
         case Push():
             return Type.PUSH, packed_sync.from_push(frame, compress)
+        case PrimedPush():
+            return Type.PRIMED, packed_primed.from_primed(frame)
         case Fault():
             return Type.FAULT, FAULT.trimmed(_from_fault(frame))
 
 
-def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
+def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:  # noqa: PLR0911 - one a type
     match kind:
         case Type.MESSAGES:
             return packed_messages.to_messages(items)
@@ -91,6 +138,8 @@ def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:
             return packed_sync.to_delta(items, expand)
         case Type.PUSH:
             return packed_sync.to_push(items, expand)
+        case Type.PRIMED:
+            return packed_primed.to_primed(items)
         case Type.FAULT:
             return _to_fault(items)
     raise ProtocolError(f"unknown type {kind}", wire_code=Code.UNSUPPORTED)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
-from tidelog.wire import columns, fields, runs, series
+from tidelog.wire import columns, fields, models, runs, series
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.frames import CODEC_NONE, Delta, Part, Push, Record, Statement, SyncRequest
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
     CODEC_STOP,
+    DICTIONARY_STOP,
     EPOCH_STOP,
     PAGE_BYTES_DEFAULT,
     PAGE_RECORDS_MAX,
@@ -34,7 +35,10 @@ Expand = Callable[[int, bytes, int], bytes]
 """``(codec, data, size)`` -> the bodies joined, ``size`` bytes; raises `ProtocolError`."""
 
 SYNC: Final = Layout(
-    what="a sync request", required=1, defaults=([], 0, 0, PAGE_BYTES_DEFAULT), extensible=True
+    what="a sync request",
+    required=1,
+    defaults=([], 0, 0, PAGE_BYTES_DEFAULT, 0, 0, 0, 0),
+    extensible=True,
 )
 STATEMENT: Final = Layout(what="a statement", required=1, defaults=(b"", None, None))
 DELTA: Final = Layout(what="a delta", required=1, defaults=(0, [], [], b"", []), extensible=True)
@@ -42,8 +46,9 @@ PART: Final = Layout(what="a part", required=1, defaults=(b"", None, 0, 1, b""))
 PUSH: Final = Layout(what="a push", required=5, defaults=(0, b""), extensible=True)
 COLUMNS: Final = Layout(what="the columns", required=0, defaults=columns.DEFAULTS)
 
-_STATED_ONLY, _OLDEST_FIRST, _LIVE = 1, 2, 4
-_FLAGS_STOP: Final = _LIVE << 1
+_STATED_ONLY, _OLDEST_FIRST, _LIVE, _BY_CHANNEL = 1, 2, 4, 8
+_PAGES, _KEEP, _PLAIN, _SECONDS = 16, 32, 64, 128
+_FLAGS_STOP: Final = _SECONDS << 1
 
 
 def from_sync(frame: SyncRequest) -> list[Value]:
@@ -52,43 +57,70 @@ def from_sync(frame: SyncRequest) -> list[Value]:
         (0 if frame.everywhere else _STATED_ONLY)
         | (_OLDEST_FIRST if frame.oldest_first else 0)
         | (_LIVE if frame.live else 0)
+        | (_PLAIN if frame.plain else 0)
+        | (_BY_CHANNEL if frame.by_channel else 0)
+        | (_PAGES if frame.pages else 0)
+        | (_KEEP if frame.keep else 0)
+        | (_SECONDS if frame.seconds else 0)
     )
-    epochs = series.epochs([statement.epoch for statement in frame.statements])
     return SYNC.trimmed(
         [
             frame.rid,
-            [
-                _from_statement(statement, epoch)
-                for statement, epoch in zip(frame.statements, epochs, strict=True)
-            ],
+            from_statements(frame.statements),
             flags,
             sum(1 << codec for codec in set(frame.codecs)),
             frame.page_bytes,
+            models.context_code(frame.context_bytes),
+            frame.dictionary,
+            frame.newest,
+            frame.room,
         ]
     )
 
 
 def to_sync(items: list[Value]) -> SyncRequest:
     """Read a request; its codecs come out ascending."""
-    rid, statements_, flags_, codecs_, page_bytes_ = SYNC.filled(items)
-    statements = [STATEMENT.filled(item) for item in fields.items(statements_, STATEMENTS_MAX, "statements")]
-    names = fields.distinct([fields.channel(item[0]) for item in statements], "channels of a request")
-    epochs = series.read_epochs([item[2] for item in statements])
-    flags = fields.uint(flags_, 1 << 8, "the flags of a request")
+    rid, statements, flags_, codecs_, page_bytes_, context, dictionary, newest, room = SYNC.filled(items)
+    flags = fields.uint(flags_, 1 << 16, "the flags of a request")
     if flags >= _FLAGS_STOP:
         raise ProtocolError("an unknown flag of a request", wire_code=Code.UNSUPPORTED)
     codecs = fields.uint(codecs_, 1 << CODEC_STOP, "codecs")
     return SyncRequest(
         rid=fields.uint(rid, REQUEST_ID_STOP, "a request id"),
-        statements=tuple(
-            Statement(channel=name, epoch=epoch, have=_to_set(item[1]), want=_to_want(item[3]))
-            for name, epoch, item in zip(names, epochs, statements, strict=True)
-        ),
+        statements=to_statements(statements),
         everywhere=not flags & _STATED_ONLY,
         page_bytes=fields.page_bytes(page_bytes_),
         codecs=tuple([codec for codec in range(CODEC_STOP) if codecs >> codec & 1]),
         oldest_first=bool(flags & _OLDEST_FIRST),
         live=bool(flags & _LIVE),
+        plain=bool(flags & _PLAIN),
+        by_channel=bool(flags & _BY_CHANNEL),
+        pages=bool(flags & _PAGES),
+        keep=bool(flags & _KEEP),
+        seconds=bool(flags & _SECONDS),
+        context_bytes=models.context_bytes(fields.uint(context, models.CONTEXT_CODES, "context")),
+        newest=fields.uint(newest, SEQ_STOP, "newest"),
+        room=fields.room(room),
+        dictionary=fields.uint(dictionary, DICTIONARY_STOP, "a dictionary"),
+    )
+
+
+def from_statements(statements: Sequence[Statement]) -> list[Value]:
+    """Write what a device says of channels."""
+    epochs = series.epochs([statement.epoch for statement in statements])
+    return [_from_statement(one, epoch) for one, epoch in zip(statements, epochs, strict=True)]
+
+
+def to_statements(value: object) -> tuple[Statement, ...]:
+    """Read what a device says of channels, each at most once."""
+    rows = [STATEMENT.filled(item) for item in fields.items(value, STATEMENTS_MAX, "statements")]
+    names = fields.distinct([fields.channel(row[0]) for row in rows], "channels of a request")
+    epochs = series.read_epochs([row[2] for row in rows])
+    return tuple(
+        [
+            Statement(channel=name, epoch=epoch, have=to_set(row[1]), want=_to_want(row[3]))
+            for name, epoch, row in zip(names, epochs, rows, strict=True)
+        ]
     )
 
 
@@ -97,12 +129,13 @@ def _from_statement(statement: Statement, epoch: Value) -> Value:
     return STATEMENT.trimmed([statement.channel, runs.encode(statement.have), epoch, want])
 
 
-def _to_set(value: object) -> RangeSet:
+def to_set(value: object) -> RangeSet:
+    """Read a set of seqs."""
     return EMPTY if value == b"" else runs.decode(fields.octets(value, "a have-set"))
 
 
 def _to_want(value: object) -> RangeSet | None:
-    return None if value is None else _to_set(value)
+    return None if value is None else to_set(value)
 
 
 def from_delta(frame: Delta, compress: Compress | None) -> list[Value]:
@@ -128,7 +161,7 @@ def to_delta(items: list[Value], expand: Expand | None) -> Delta:
     rows = [PART.filled(item) for item in fields.items(parts_, STATEMENTS_MAX, "parts")]
     names = fields.distinct([fields.channel(row[0]) for row in rows], "channels of a delta")
     epochs = series.read_epochs([row[2] for row in rows])
-    seqs = [_to_set(row[1]) for row in rows]
+    seqs = [to_set(row[1]) for row in rows]
     records = iter(_to_records(seqs, columns_, bodies, _Bodies(flags >> 1, expand)))
     return Delta(
         rid=fields.uint(rid, REQUEST_ID_STOP, "a request id"),
@@ -164,14 +197,14 @@ def to_push(items: list[Value], expand: Expand | None) -> Push:
     """Read records as they were stored."""
     channel, seqs_, epoch, columns_, bodies, codec_, voids = PUSH.filled(items)
     codec = fields.uint(codec_, CODEC_STOP, "a codec")
-    seqs = _to_set(seqs_)
+    seqs = to_set(seqs_)
     if not seqs:
         raise ProtocolError("a push without a record")
     part = Part(
         channel=fields.channel(channel),
         epoch=fields.uint(epoch, EPOCH_STOP, "an epoch"),
         head=seqs.stop - 1,
-        voids=_to_set(voids),
+        voids=to_set(voids),
         records=tuple(_to_records([seqs], columns_, bodies, _Bodies(codec, expand))),
     )
     return Push(part=part, codec=codec)
@@ -218,7 +251,7 @@ def _to_part(channel: str, epoch: int, row: list[Value], records: tuple[Record, 
         epoch=epoch,
         head=fields.uint(last + fields.uint(ahead, SEQ_STOP, "a head"), SEQ_STOP, "a head"),
         floor=fields.seq(floor, SEQ_STOP, "a floor"),
-        voids=_to_set(voids),
+        voids=to_set(voids),
         records=records,
     )
 

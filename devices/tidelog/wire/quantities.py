@@ -1,4 +1,4 @@
-"""The model of every column of a page: numbers some of which come again (docs/pages.md, "Numbers").
+"""The model of every column of a page: numbers some of which come again (SPEC.md, "Numbers").
 
 A number is a known value, told by its symbol in the light of the symbol before it, or an escape followed by
 its half octave and plain bits. Held records prime both.

@@ -1,4 +1,4 @@
-"""An adaptive range coder for the columns of a page (docs/pages.md, "The range coder").
+"""An adaptive range coder for the columns of a page (SPEC.md, "The range coder").
 
 A symbol of any alphabet costs one step, not one for each of its bits as in a binary coder: about a
 microsecond in Python. Counts learn from few symbols, which is what a page has, and can be primed from counts

@@ -52,8 +52,19 @@ class RangeSet:
 
     @classmethod
     def of(cls, seqs: Iterable[int]) -> Self:
-        """The set of single seqs, in any order."""
-        return cls((seq, seq + 1) for seq in seqs)
+        """The set of single seqs, in any order; most of them are neighbours."""
+        runs: list[Run] = []
+        start = stop = 0
+        for seq in sorted(seqs):
+            if seq != stop or not runs:
+                if seq < stop:
+                    continue  # the same once more
+                runs.append((seq, seq + 1))
+                start = seq
+            else:
+                runs[-1] = (start, seq + 1)
+            stop = seq + 1
+        return cls(runs)
 
     @property
     def count(self) -> int:

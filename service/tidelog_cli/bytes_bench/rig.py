@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from tidelog_cli.bytes_bench.scenarios import Case, Scenario
 from tidelog_cli.deployment import opened_database
 from tidelog_fleet.links import Link, Links
 from tidelog_service.config import load
+from tidelog_service.presses import Presses
 from tidelog_service.runner import Service
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.transfer import ImportLine, import_records
@@ -30,8 +30,10 @@ _USER: Final = "reader"
 _DEVICES: Final = tuple(f"bench-{n:02}" for n in range(8))
 """Ids of eight characters, as in the goals: they are in every topic."""
 
+_DATA: Final = "data"
 _SYNC_SECONDS: Final = 300.0
 _CONNECT_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 10.0
 _QUIET_SECONDS: Final = 0.15
 _POLL_SECONDS: Final = 0.01
 _SETTLE_SECONDS: Final = 30.0
@@ -68,11 +70,11 @@ def rigged(log: Sequence[Row], *, codec: str = "auto") -> Iterator[Rig]:
     """Store a log, start a service, and stop and remove everything at the end.
 
     Args:
-        log: what the service has; channels are as in it.
+        log: what the service has at first; channels are as in it.
         codec: what devices offer.
     """
     with tempfile.TemporaryDirectory(prefix="tidelog-bench-") as name, ExitStack() as at_end:
-        data = Path(name, "data")
+        data = Path(name, _DATA)
         secrets = _filled(data, log)
         workers = set(threading.enumerate())
         service = Service(load(overrides={"service.data": data, "broker.port": 0, "broker.url": ""}))
@@ -80,28 +82,49 @@ def rigged(log: Sequence[Row], *, codec: str = "auto") -> Iterator[Rig]:
         at_end.callback(service.stop)
         [worker] = [each for each in threading.enumerate() if each.name == _WORKER and each not in workers]
         links = at_end.enter_context(Links(service.url))
-        yield Rig(links, secrets, codec=codec, worker=worker, at_end=at_end)
+        yield Rig(
+            links,
+            secrets,
+            folder=Path(name),
+            codec=codec,
+            worker=worker,
+            presses=started(service),
+            at_end=at_end,
+        )
+
+
+def started(service: Service) -> Presses:
+    """The processes that compress for a service, up and ready: what a start takes is not a sync's."""
+    if service.presses is None:
+        raise Unavailable("the service has not started", code="bench_service")
+    service.presses.start()
+    service.presses.wait_ready(_READY_SECONDS)
+    return service.presses
 
 
 def _filled(data: Path, log: Sequence[Row]) -> dict[str, str]:
     """Store the log for a user with devices; returns their secrets."""
-    lines = [
-        ImportLine(number, row.channel, row.author, row.time, row.time, row.body, row.kind)
-        for number, row in enumerate(log, start=1)
-    ]
     with opened_database(data, create=True) as database, closing(Registry(database)) as registry:
         registry.add_user(_USER)
         for channel in sorted({row.channel for row in log}):
             registry.add_channel(channel, [_USER])
-        import_records(database, lines)
+        import_records(database, _lines(log))
         return {device: registry.add_device(_USER, device) for device in _DEVICES}
+
+
+def _lines(log: Sequence[Row]) -> list[ImportLine]:
+    return [
+        ImportLine(number, row.channel, row.author, row.time, row.time, row.body, row.kind)
+        for number, row in enumerate(log, start=1)
+    ]
 
 
 class Rig:
     """Measures scenarios; made by `rigged`.
 
-    The device that holds records is one and the same for all of them: it has everything before each, and
-    `drop` makes what is missing. New devices are new, with stores and ids of their own.
+    The device that holds records is one and the same for all of them: it has everything before each. What is
+    missing then is stored after it has synced, as while it was away, or is what it drops. New devices are
+    new, with stores and ids of their own.
     """
 
     def __init__(
@@ -109,11 +132,15 @@ class Rig:
         links: Links,
         secrets: dict[str, str],
         *,
+        folder: Path,
         codec: str,
         worker: threading.Thread,
+        presses: Presses,
         at_end: ExitStack,
     ) -> None:
         """See the class."""
+        self._folder = folder
+        self._presses = presses
         self._links = links
         self._secrets = secrets
         self._codec = codec
@@ -133,25 +160,42 @@ class Rig:
                 socket disagree (``bench_bytes``).
         """
         if not scenario.new:
-            return self._measured(self._holding(case), scenario, len(case.missing))
+            return self._measured(self._holding(scenario, case), scenario, len(case.missing))
         seat = self._new_seat()
         with closing(seat.device):
             return self._measured(seat, scenario, len(case.missing))
 
-    def _holding(self, case: Case) -> _Seat:
+    def _holding(self, scenario: Scenario, case: Case) -> _Seat:
         if self._old is None:
-            self._old = self._new_seat()
+            self._old = self._filled_seat()
             self._at_end.callback(self._old.device.close)
-            self._old.device.sync(timeout=_SYNC_SECONDS)
-        for channel, seqs in case.lacks.items():
-            self._old.device.drop(channel, seqs.runs)
+        # It has a token for just what it holds, as after any sync that was completed.
+        self._old.device.sync(timeout=_SYNC_SECONDS)
+        if scenario.later:
+            # The service looks where its logs stand at each request: it need not be stopped for this.
+            with opened_database(self._folder / _DATA, create=False) as database:
+                import_records(database, _lines(case.missing))
+        else:
+            for channel, seqs in case.lacks.items():
+                self._old.device.drop(channel, seqs.runs)
         return self._old
 
-    def _new_seat(self) -> _Seat:
+    def _filled_seat(self) -> _Seat:
+        """A device that has everything; brought there without compression, which would take a minute."""
         name = _DEVICES[next(self._ids)]
+        store = self._folder / f"{name}.db"
+        filled = self._seat(name, store, codec="none")
+        with closing(filled.device):
+            filled.device.sync(timeout=_SYNC_SECONDS)
+        return self._seat(name, store, codec=self._codec)
+
+    def _new_seat(self) -> _Seat:
+        return self._seat(_DEVICES[next(self._ids)], ":memory:", codec=self._codec)
+
+    def _seat(self, name: str, store: str | Path, *, codec: str) -> _Seat:
         link = self._links.add()
         device = Device(
-            link.url, device=name, secret=self._secrets[name], store=":memory:", codec=self._codec, live=False
+            link.url, device=name, secret=self._secrets[name], store=store, codec=codec, live=False
         )
         device.connect(timeout=_CONNECT_SECONDS)
         return _Seat(device, link)
@@ -179,7 +223,7 @@ class Rig:
     def _cpu_seconds(self) -> float:
         """Of the worker's thread, and of the processes that compress for it, those that ended included."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        running = sum(_process_seconds(child.pid) for child in multiprocessing.active_children())
+        running = sum(_process_seconds(pid) for pid in self._presses.pids)
         return _thread_seconds(self._worker) + running + ended.ru_utime + ended.ru_stime
 
 

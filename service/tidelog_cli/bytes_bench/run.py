@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tidelog_cli.bytes_bench.bound import bound_bytes
 from tidelog_cli.bytes_bench.corpus import Corpus, Row
 from tidelog_cli.bytes_bench.outcome import Outcome, Sample, summed
-from tidelog_cli.bytes_bench.rig import Taken, rigged
+from tidelog_cli.bytes_bench.rig import rigged
 from tidelog_cli.bytes_bench.rivals import rivals
-from tidelog_cli.bytes_bench.scenarios import SCENARIOS, Scenario
+from tidelog_cli.bytes_bench.scenarios import GROWTH, SCENARIOS, Scenario, grown
 
 Advance = Callable[[str], None]
 """Told what was done, once for each window of each scenario."""
@@ -22,7 +22,8 @@ class Plan:
 
     Attributes:
         windows: of each scenario.
-        records: the length of a log of one channel; of all channels, the shortest's.
+        records: the length of a log of one channel, at least (it grows by `GROWTH`); of all channels, the
+            shortest's.
         codec: what devices offer.
     """
 
@@ -44,7 +45,7 @@ def measured(corpus: Corpus, plan: Plan, advance: Advance) -> list[Outcome]:
         TidelogError: a sync failed or disagrees with its socket; see `tidelog_cli.bytes_bench.rig.Rig`.
     """
     whole = {
-        False: corpus.windows(count=plan.windows, records=plan.records),
+        False: corpus.windows(count=plan.windows, records=plan.records + GROWTH),
         True: corpus.stretches(count=plan.windows, records=plan.records),
     }
     samples: dict[str, list[Sample]] = {scenario.key: [] for scenario in SCENARIOS}
@@ -61,10 +62,10 @@ def _sampled(
     chosen: Sequence[Scenario], log: Sequence[Row], window: int, codec: str
 ) -> Iterator[tuple[Scenario, Sample]]:
     """Measure first, compute after: an idle connection is not kept waiting."""
-    cases = [(scenario, scenario.cut(log, window)) for scenario in chosen]
-    with rigged(log, codec=codec) as rig:
-        taken: list[Taken | None] = [rig.measure(scenario, case) for scenario, case in cases]
-    for (scenario, case), each in zip(cases, taken, strict=True):
+    cases, stored = grown(chosen, log, window)
+    with rigged(stored, codec=codec) as rig:
+        taken = [rig.measure(scenario, case) for scenario, case in zip(chosen, cases, strict=True)]
+    for scenario, case, each in zip(chosen, cases, taken, strict=True):
         bound = bound_bytes(case)
         yield (
             scenario,

@@ -74,6 +74,7 @@ class Scenario:
         every_channel: whether the log has the corpus' channels, not one.
         new: whether the device is new: it has no store.
         newest: ask for so many of the newest; ``None`` for all.
+        later: whether what is missing was stored after the device had synced; else the device has dropped it.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Scenario:
     every_channel: bool = False
     new: bool = False
     newest: int | None = None
+    later: bool = False
 
 
 def _newest(count: int) -> Callable[[Sequence[Row], int], Case]:
@@ -128,10 +130,10 @@ _DELTA: Final = Goal(factor=1.20, plus=80)
 _CHECK: Final = Goal(factor=0.0, plus=64)
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
-    Scenario(key="S1/1", title="the newest record", goal=_DELTA, cut=_newest(1)),
-    Scenario(key="S1/5", title="the newest 5", goal=_DELTA, cut=_newest(5)),
-    Scenario(key="S1/20", title="the newest 20", goal=_DELTA, cut=_newest(20)),
-    Scenario(key="S1/100", title="the newest 100", goal=_DELTA, cut=_newest(100)),
+    Scenario(key="S1/1", title="the newest record", goal=_DELTA, cut=_newest(1), later=True),
+    Scenario(key="S1/5", title="the newest 5", goal=_DELTA, cut=_newest(5), later=True),
+    Scenario(key="S1/20", title="the newest 20", goal=_DELTA, cut=_newest(20), later=True),
+    Scenario(key="S1/100", title="the newest 100", goal=_DELTA, cut=_newest(100), later=True),
     Scenario(key="S2", title="nothing", goal=_CHECK, cut=_nothing),
     Scenario(key="S2/all", title="nothing, all channels", goal=_CHECK, cut=_nothing, every_channel=True),
     Scenario(key="S3", title=f"{_HOLES} random holes", goal=_DELTA, cut=_holes),
@@ -143,6 +145,33 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         goal=Goal(factor=1.30, plus=80, per_channel=2),
         cut=_newest(2),
         every_channel=True,
+        later=True,
     ),
 )
 """All of them, in the order of the table."""
+
+
+def grown(chosen: Sequence[Scenario], log: Sequence[Row], window: int) -> tuple[list[Case], tuple[Row, ...]]:
+    """Cut a log for scenarios that are measured one after the other, while it grows.
+
+    Args:
+        chosen: in the order of measuring.
+        log: all that there is in the end.
+        window: its number.
+
+    Returns:
+        a case for each scenario, and what is stored before the first: all but what comes later.
+    """
+    cases: list[Case] = []
+    stored = tuple(log)
+    for scenario in reversed(chosen):
+        case = scenario.cut(stored, window)
+        cases.append(case)
+        stored = case.held if scenario.later else stored
+    return cases[::-1], stored
+
+
+GROWTH: Final = (
+    sum(int(each.key.partition("/")[2]) for each in SCENARIOS if each.later and not each.every_channel) - 1
+)
+"""How many records a log of one channel grows by from the first scenario to the last."""

@@ -34,14 +34,23 @@ def sync(
         bool, typer.Option("--wanted", help="Only top up what was asked for before, instead of everything.")
     ] = False,
     max_bytes: Annotated[
-        int | None, typer.Option("--max-bytes", metavar="BYTES", help="Not in this version.", hidden=True)
+        int | None,
+        typer.Option(
+            "--max-bytes",
+            metavar="BYTES",
+            help="What the whole may take, at least 256: MQTT bytes both ways, repetitions aside.",
+        ),
     ] = None,
     newest: Annotated[
-        int | None, typer.Option("--newest", metavar="N", help="Not in this version.", hidden=True)
+        int | None, typer.Option("--newest", metavar="N", help="Only the newest N of each channel.")
     ] = None,
     order: Annotated[
-        Literal["newest", "oldest"],
-        typer.Option("--order", metavar="newest|oldest", help="Which records come first, page by page."),
+        Literal["newest", "oldest", "channels"],
+        typer.Option(
+            "--order",
+            metavar="newest|oldest|channels",
+            help="Which records come first; with channels, one channel after the other as they are named.",
+        ),
     ] = "newest",
     timeout: options.Timeout = 30.0,
     url: options.Url = "",

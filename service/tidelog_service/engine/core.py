@@ -7,12 +7,17 @@ from collections.abc import Iterator, Sequence
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
-from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.fetching import Fetch
+from tidelog.wire.frames import Fault, Messages, Presence, Resync, SyncRequest
+from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
+from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
-from tidelog_service.engine.packets import Bounds, Packet, Reply, Tally
-from tidelog_service.engine.ports import Store
+from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
+from tidelog_service.engine.paging import Asked, Paging
+from tidelog_service.engine.ports import Press, Store
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
@@ -27,19 +32,41 @@ class Engine:
     Args:
         store: the durable state.
         bounds: the operator's bounds.
+        press: compresses pages; in this thread, if not given.
+        library: the trained dictionaries; none where it is left out.
 
     Attributes:
         tally: counts by reason since the start.
+        accounts: what the traffic of each device takes.
     """
 
-    def __init__(self, store: Store, *, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        bounds: Bounds | None = None,
+        press: Press | None = None,
+        library: Library | None = None,
+    ) -> None:
         """See the class."""
         self._store = store
         self._bounds = bounds or Bounds()
+        library = library or NoLibrary()
+        self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
         self._attendance = Attendance()
-        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms)
+        self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
         self.tally = Tally()
+        self._paging = Paging(
+            store,
+            press or InProcessPress(),
+            library=library,
+            rates=self._rates,
+            attendance=self._attendance,
+            bounds=self._bounds,
+            tally=self.tally,
+        )
+        self.accounts = Accounts()
 
     @property
     def due_ms(self) -> int | None:
@@ -63,8 +90,10 @@ class Engine:
         replies: list[Reply] = []
         drafts: list[Draft] = []
         requests: list[Question] = []
+        received: list[tuple[str, Packet]] = []
         for packet in packets:
             screened = screen(packet, self._store)
+            received.append((screened.device, packet))
             if isinstance(screened, Refusal):
                 replies += self._refuse(screened)
             elif isinstance(screened.frame, Messages):
@@ -75,8 +104,17 @@ class Engine:
                 requests.append(screened)
         if drafts:
             replies += self._receive(drafts, now_ms)
+        paged: list[Asked] = []
         for question in requests:
-            replies.append(self._serve(question, now_ms))
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                replies.append(served)
+            else:
+                paged.append(served)
+        if paged:
+            replies += self._paging.answer(paged, now_ms)
+        # Only now: a batch that fails is handled again.
+        self.accounts.served(received, replies, now_ms)
         return tuple(replies)
 
     def flush(self, now_ms: int) -> tuple[Reply, ...]:
@@ -87,19 +125,20 @@ class Engine:
         """
         replies = tuple(self._pushes.flush(store=self._store, attendance=self._attendance, now_ms=now_ms))
         self.tally["pushed"] += len(replies)
+        self.accounts.served((), replies, now_ms)
         return replies
 
     def _refuse(self, refusal: Refusal) -> Iterator[Reply]:
         self.tally["refused_" + refusal.reason] += 1
         if refusal.fault is not None:
-            yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding))
+            yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding), Kind.FAULTS)
 
     def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
         ingested = ingest(drafts, self._store, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         for told in ingested.answers:
-            yield Reply(told.device, wire.encode(told.receipts, told.encoding))
+            yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
 
     def _count(self, ingested: Ingested) -> None:
         self.tally["stored"] += len(ingested.stored)
@@ -107,27 +146,41 @@ class Engine:
         for code, count in ingested.rejections.items():
             self.tally["rejected_" + code.word] += count
 
-    def _serve(self, question: Question, now_ms: int) -> Reply:
+    def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
+        """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest):
+        if not isinstance(request, SyncRequest | Resync | Fetch):
             raise TypeError(f"not a request: {request!r}")
         if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
+        if isinstance(request, Resync) or (isinstance(request, SyncRequest) and request.pages):
+            return Asked(question.terminal, request)
         try:
+            if isinstance(request, Fetch):
+                return self._lend(question, request)
             return self._answer(question, request, now_ms)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest, text: str) -> Reply:
+    def _busy(self, question: Question, request: SyncRequest | Resync | Fetch, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
-        fault = Fault(code=Code.BUSY, rid=request.rid, text=text)
-        return Reply(question.terminal.device, wire.encode(fault, question.encoding))
+        bounded = not isinstance(request, Fetch) and request.room
+        fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+
+    def _lend(self, question: Question, request: Fetch) -> Reply:
+        piece = self._lender.answer(request, question.encoding)
+        self.tally["lent"] += 1
+        return Reply(question.device, wire.encode(piece, question.encoding))
 
     def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
-        device = question.terminal.device
         self._attendance.asked(
-            device, question.encoding, live=request.live, until_ms=now_ms + self._bounds.lease_ms
+            question.device,
+            question.encoding,
+            live=request.live,
+            until_ms=now_ms + self._bounds.lease_ms,
+            plain=request.plain,
         )
         page = answer(
             request,
@@ -138,7 +191,7 @@ class Engine:
         )
         self.tally["answered"] += 1
         self.tally["sent"] += page.records
-        return Reply(device, page.payload)
+        return Reply(question.device, page.payload, bodies=page.bodies)
 
 
 def internal_fault(packet: Packet) -> Reply | None:
@@ -152,7 +205,7 @@ def internal_fault(packet: Packet) -> Reply | None:
     except ProtocolError:
         return None
     fault = Fault(code=Code.INTERNAL, text="the service failed on this packet")
-    return Reply(address.device, wire.encode(fault, encoding_of(packet, address)))
+    return Reply(address.device, wire.encode(fault, encoding_of(packet, address)), Kind.FAULTS)
 
 
 def _drafts(question: Question, frame: Messages) -> Iterator[Draft]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tidelog.codec import choose
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Delta, Part, Record, Statement, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
@@ -36,10 +35,12 @@ class Page:
     Attributes:
         payload: the encoded frame.
         records: how many records it carries.
+        bodies: the length of each one's body, bytes; for the accounts.
     """
 
     payload: bytes = field(repr=False)
     records: int
+    bodies: tuple[int, ...] = ()
 
 
 def answer(
@@ -187,7 +188,6 @@ class _Builder:
             more=self.more,
             parts=tuple(self.parts),
             gone=gone,
-            codec=choose(self.request.codecs),
         )
 
 
@@ -223,7 +223,8 @@ def _fitted(delta: Delta, *, budget: int, encoding: Encoding, oldest_first: bool
             # So many unknown names leave no room: the device hears of them first, and names them no more.
             delta = replace(delta, parts=(), more=True)
         else:
-            return Page(payload=encoded, records=count)
+            bodies = tuple(len(record.body) for part in delta.parts for record in part.records)
+            return Page(payload=encoded, records=count, bodies=bodies)
 
 
 def _shed(delta: Delta, *, share: int, oldest_first: bool) -> Delta:

@@ -1,4 +1,4 @@
-"""What the engine needs from the world: the store, as a protocol."""
+"""What the engine needs from the world, as protocols: the store, and somebody who compresses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire.ranges import RangeSet
 
 
@@ -93,6 +94,22 @@ class Taken(NamedTuple):
     digest: bytes
 
 
+class KeptToken(NamedTuple):
+    """What a token stands for now.
+
+    Attributes:
+        device: whose it is.
+        token: its bytes.
+        account: as `tidelog_service.engine.tokens` writes it.
+        fresh: whether it was given only now.
+    """
+
+    device: str
+    token: bytes
+    account: bytes
+    fresh: bool
+
+
 class Store(Protocol):
     """The service's durable state.
 
@@ -170,5 +187,37 @@ class Store(Protocol):
         """Keep what was taken and the outboxes' numbers; inside the same transaction.
 
         What lies more than ``MESSAGE_WINDOW`` below an outbox's highest contiguous number may be forgotten.
+        """
+        ...
+
+    def token(self, device: str, token: bytes) -> bytes | None:
+        """What a device's token stands for; ``None`` where it has no such token, or no longer."""
+        ...
+
+    def keep_tokens(self, kept: Sequence[KeptToken], now_ms: int) -> None:
+        """Keep what tokens stand for, in a transaction of its own.
+
+        Of a device's tokens all but the latest few may be forgotten: a lost one costs bytes, never records.
+        """
+        ...
+
+
+class Press(Protocol):
+    """Who compresses the bodies of pages; one thread at a time calls it.
+
+    Attributes:
+        size: how many jobs go side by side; 0 where they go in the calling thread.
+    """
+
+    size: int
+
+    def press(self, jobs: Sequence[PressJob]) -> list[Pressed]:
+        """Do all jobs, in bounded time.
+
+        Returns:
+            the results in the order of the jobs, each of the job's codec or a weaker one.
+
+        Raises:
+            UsageError: a job has a codec or an order that there is not.
         """
         ...

@@ -1,8 +1,9 @@
-"""Who is connected and wants live pushes, and in which encoding (SPEC.md, "Presence")."""
+"""Who is connected and wants live pushes, and in which form (SPEC.md, "Presence", "Live push")."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from tidelog.wire.frames import Presence
 from tidelog.wire.payload import Encoding
@@ -10,9 +11,22 @@ from tidelog.wire.payload import Encoding
 _NO_END = 2**62
 
 
+class Form(Enum):
+    """How a push is written for a device."""
+
+    JSON = "json"
+    PLAIN = "plain"
+    PRIMED = "primed"
+
+    @property
+    def encoding(self) -> Encoding:
+        """The encoding of its frames."""
+        return Encoding.JSON if self is Form.JSON else Encoding.PACKED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listener:
-    encoding: Encoding
+    form: Form
     until_ms: int = _NO_END
 
 
@@ -28,16 +42,18 @@ class Attendance:
 
     def saw(self, device: str, presence: Presence) -> None:
         """A device's status arrived."""
-        if presence is Presence.LIVE:
-            self._listeners[device] = _Listener(encoding=Encoding.PACKED)
-        elif presence is Presence.OFFLINE or self._packed(device):
+        if presence is Presence.LIVE and not self._packed(device):
+            self._listeners[device] = _Listener(form=Form.PRIMED)
+        elif presence is Presence.OFFLINE or (presence is Presence.QUIET and self._packed(device)):
             self._listeners.pop(device, None)
 
     def _packed(self, device: str) -> bool:
         listener = self._listeners.get(device)
-        return listener is not None and listener.encoding is Encoding.PACKED
+        return listener is not None and listener.form is not Form.JSON
 
-    def asked(self, device: str, encoding: Encoding, *, live: bool, until_ms: int) -> None:
+    def asked(
+        self, device: str, encoding: Encoding, *, live: bool, until_ms: int, plain: bool | None = None
+    ) -> None:
         """A device sent a request, so it is connected whatever its status said.
 
         Args:
@@ -45,13 +61,14 @@ class Attendance:
             encoding: of the request; JSON gets a lease only.
             live: whether it wants live pushes.
             until_ms: when a JSON lease ends.
+            plain: whether it cannot read primed pushes; ``None`` where the request does not say.
         """
         if live and encoding is Encoding.JSON:
-            self._listeners[device] = _Listener(encoding=encoding, until_ms=until_ms)
-        elif live:
-            self._listeners[device] = _Listener(encoding=encoding)
+            self._listeners[device] = _Listener(form=Form.JSON, until_ms=until_ms)
+        elif live and (plain is not None or not self._packed(device)):
+            self._listeners[device] = _Listener(form=Form.PLAIN if plain else Form.PRIMED)
 
-    def encoding(self, device: str, now_ms: int) -> Encoding | None:
+    def form(self, device: str, now_ms: int) -> Form | None:
         """How to push to a device, or ``None`` where it is not to be pushed to."""
         listener = self._listeners.get(device)
         if listener is None:
@@ -59,4 +76,4 @@ class Attendance:
         if listener.until_ms <= now_ms:
             del self._listeners[device]
             return None
-        return listener.encoding
+        return listener.form

@@ -1,6 +1,6 @@
 """Live pushes: stored records to the connected members, coalesced (SPEC.md, "Live push").
 
-A push is encoded once per channel and encoding, never once per recipient.
+A push is encoded once per channel and form, never once per recipient.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES, record_of
 from tidelog_service.engine.ingest import Stored
-from tidelog_service.engine.packets import Reply
+from tidelog_service.engine.packets import Kind, Reply
 from tidelog_service.engine.ports import Store
-from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.presence import Attendance, Form
+from tidelog_service.engine.priming import primed, shortest
 
 
 class Pushes:
@@ -23,10 +24,12 @@ class Pushes:
 
     Args:
         coalesce_ms: how long the first record of a channel waits for others.
+        primed_max: pushes of one flush that are told after other records.
     """
 
-    def __init__(self, *, coalesce_ms: int) -> None:
+    def __init__(self, *, coalesce_ms: int, primed_max: int) -> None:
         """See the class."""
+        self._primed_max = self._primed_left = primed_max
         self._coalesce_ms = coalesce_ms
         self._waiting: dict[int, list[Stored]] = {}
         self._due_ms: int | None = None
@@ -54,25 +57,41 @@ class Pushes:
             Unavailable: the store failed; what was not yet pushed is dropped (devices see the gap and ask).
         """
         waiting, self._waiting, self._due_ms = self._waiting, {}, None
+        self._primed_left = self._primed_max
         for channel_id, records in waiting.items():
-            recipients = [
-                (device, encoding)
-                for device in store.audience(channel_id)
-                if (encoding := attendance.encoding(device, now_ms)) is not None
-            ]
-            yield from _replies(records, recipients)
+            recipients = _recipients(records, store.audience(channel_id), attendance, now_ms)
+            made: dict[Form, list[tuple[bytes, tuple[int, ...]]]] = {}
+            for device, form in recipients:
+                if form not in made:
+                    pushes = _pages(records, form.encoding)
+                    made[form] = [
+                        (self._payload(push, form, channel_id, store), _bodies(push)) for push in pushes
+                    ]
+                yield from (Reply(device, payload, Kind.PUSHES, bodies) for payload, bodies in made[form])
+
+    def _payload(self, push: Push, form: Form, channel_id: int, store: Store) -> bytes:
+        payload = wire.encode(push, form.encoding)
+        if form is not Form.PRIMED or not self._primed_left:
+            return payload
+        self._primed_left -= 1
+        return shortest(payload, primed(channel_id, push, store))
 
 
-def _replies(records: Sequence[Stored], recipients: Iterable[tuple[str, Encoding]]) -> Iterator[Reply]:
-    payloads: dict[Encoding, list[bytes]] = {}
+def _bodies(push: Push) -> tuple[int, ...]:
+    return tuple(len(record.body) for record in push.part.records)
+
+
+def _recipients(
+    records: Sequence[Stored], audience: Iterable[str], attendance: Attendance, now_ms: int
+) -> list[tuple[str, Form]]:
+    """Who gets them and how; not the device that wrote them all."""
     writers = {record.device for record in records}
     only_writer = writers.pop() if len(writers) == 1 else ""
-    for device, encoding in recipients:
-        if device == only_writer:
-            continue
-        if encoding not in payloads:
-            payloads[encoding] = [wire.encode(push, encoding) for push in _pages(records, encoding)]
-        yield from (Reply(device, payload) for payload in payloads[encoding])
+    return [
+        (device, form)
+        for device in audience
+        if device != only_writer and (form := attendance.form(device, now_ms)) is not None
+    ]
 
 
 def _pages(records: Sequence[Stored], encoding: Encoding) -> Iterator[Push]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.fetching import Fetch
+from tidelog.wire.frames import Fault, Message, Messages, Presence, Resync, SyncRequest
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
+from tidelog_service.engine import parcels
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import Store, Terminal
 
@@ -30,9 +33,14 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Presence
+    frame: Messages | SyncRequest | Resync | Fetch | Presence
     encoding: Encoding
     size: int = 0
+
+    @property
+    def device(self) -> str:
+        """Who asks, as in a `Refusal`."""
+        return self.terminal.device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +65,13 @@ def screen(packet: Packet, store: Store) -> Question | Refusal:
 
     Args:
         packet: as it came from the broker.
-        store: asked for the device only.
+        store: asked for the device, and for what a parcel builds on.
 
     Returns:
         the question, or why there is none. A device that does not exist or is revoked gets no answer.
+
+    Raises:
+        Unavailable: the store failed.
     """
     try:
         address = topics.parse(packet.topic)
@@ -72,6 +83,8 @@ def screen(packet: Packet, store: Store) -> Question | Refusal:
     encoding = encoding_of(packet, address)
     try:
         frame = _frame(packet.payload, address)
+        if isinstance(frame, Parcel):
+            frame = parcels.opened(frame, terminal, store)
     except ProtocolError as error:
         return _refusal(error, device=terminal.device, encoding=encoding)
     return Question(terminal=terminal, frame=frame, encoding=encoding, size=len(packet.payload))
@@ -98,16 +111,18 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
     return Encoding.JSON if plain or packet.payload[:1] == b"{" else Encoding.PACKED
 
 
-def _frame(payload: bytes, address: topics.Address) -> Messages | SyncRequest | Presence:
+def _frame(
+    payload: bytes, address: topics.Address
+) -> Messages | Parcel | SyncRequest | Resync | Fetch | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
     if address.verb == "status":
         return _presence(payload)
     frame, _ = wire.decode(payload)
-    if address.verb == "msg" and isinstance(frame, Messages):
+    if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Fetch):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

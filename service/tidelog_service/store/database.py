@@ -60,8 +60,11 @@ class Database:
         return self if self.path == sqlite.MEMORY else open_database(Path(self.path))
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """A write transaction: other writers wait, and it is on disk when it ends without error.
+
+        Args:
+            durable: otherwise a power cut may undo it, as if it had never been; no flush is waited for.
 
         Raises:
             Unavailable: the database failed; nothing of the transaction was kept.
@@ -70,6 +73,8 @@ class Database:
             # A nested one would become a savepoint and end without being on disk.
             assert not self._connection.in_transaction, "transactions do not nest"  # noqa: S101 - our own bug
             # By hand: Peewee's own context costs as much again as SQLite's work for an empty transaction.
+            if not durable:
+                self._connection.execute(sqlite.LAX)
             self._connection.execute(sqlite.BEGIN)
             try:
                 yield
@@ -77,6 +82,9 @@ class Database:
             except BaseException:
                 self._roll_back()
                 raise
+            finally:
+                if not durable:
+                    self._connection.execute(sqlite.STRICT)
 
     def _roll_back(self) -> None:
         """SQLite may have done so by itself, where the disk is full, say."""

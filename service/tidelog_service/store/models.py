@@ -17,6 +17,7 @@ from peewee import (
     BigAutoField,
     BigIntegerField,
     BlobField,
+    BooleanField,
     CompositeKey,
     ForeignKeyField,
     IntegerField,
@@ -167,8 +168,30 @@ class Outbox(Model):
         without_rowid = True
 
 
+class Token(Model):
+    """What a device's token stands for, as `tidelog_service.engine.tokens` writes it.
+
+    ``used``: when that last changed.
+    """
+
+    device = TextField()
+    token = BlobField()
+    used = BigIntegerField()
+    # Up to some hundred kilobytes: without rowids such rows would lie on pages of their own.
+    account = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "token"
+        primary_key = CompositeKey("device", "token")
+
+
 class Generation(Model):
-    """One row, raised by every change to users, devices, channels or members: what caches are checked by."""
+    """One row, raised by every change to users, devices, channels, members or dictionaries.
+
+    It is what caches are checked by.
+    """
 
     id = IntegerField(primary_key=True)
     n = BigIntegerField()
@@ -179,5 +202,56 @@ class Generation(Model):
         table_name = "generation"
 
 
-MODELS: Final[tuple[type[Model], ...]] = (User, Device, Channel, Member, Record, Taken, Outbox, Generation)
+class Traffic(Model):
+    """What packets of one kind to and from a device took on a day; see `tidelog_service.engine.accounts`.
+
+    The day stands first in the key: what is written belongs to today, and old days go as one range.
+    """
+
+    day = IntegerField()
+    device = TextField()
+    kind = TextField()
+    packets = BigIntegerField()
+    bytes_up = BigIntegerField()
+    bytes_down = BigIntegerField()
+    bytes_plain = BigIntegerField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "traffic"
+        primary_key = CompositeKey("day", "device", "kind")
+        without_rowid = True
+
+
+class Dictionary(Model):
+    """A trained dictionary; ``id`` is the CRC-32 of ``data``, and the active one is what devices are to have.
+
+    Some tens of KB a row, and a handful of rows.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    created = BigIntegerField()
+    data = BlobField()
+    active = BooleanField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "dictionary"
+
+
+MODELS: Final[tuple[type[Model], ...]] = (
+    User,
+    Device,
+    Channel,
+    Member,
+    Record,
+    Taken,
+    Outbox,
+    Token,
+    Generation,
+    Dictionary,
+    Traffic,
+)
 """Every table, those that others refer to first."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import Final, TypeVar
 
 from tidelog.wire import runs
-from tidelog.wire.limits import MESSAGE_WINDOW
+from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
@@ -19,6 +21,9 @@ from tidelog_service.store.statements import Listed, Statements
 
 FORGET_EVERY: Final = 1_024
 """An outbox's old numbers are deleted when a multiple of this is taken: once each, about 2 ms at a time."""
+
+TOKENS_MAX: Final = 16
+"""Tokens kept for a device: scopes that it asks for by turns, and those it lost."""
 
 _BODY: Final = 6
 """The column of the body in what `_read` yields."""
@@ -139,6 +144,22 @@ class RecordStore(Store):
         )
         self._forget_old(taken, numbers)
 
+    def token(self, device: str, token: bytes) -> bytes | None:
+        """See `Store.token`."""
+        found = self._database.fetch(self._sql.token, (device, token))
+        return found[0][0] if found else None
+
+    def keep_tokens(self, kept: Sequence[KeptToken], now_ms: int) -> None:
+        """See `Store.keep_tokens`."""
+        rows = [(one.device, one.token, now_ms, one.account) for one in kept]
+        fresh = Counter(one.device for one in kept if one.fresh)
+        # Room is made before: a clock that was set back must not make the new ones the oldest.
+        room = [(device, device, max(TOKENS_MAX - count, 0)) for device, count in sorted(fresh.items())]
+        # A lost token costs its device some bytes: nobody waits for the disk here.
+        with self._database.transaction(durable=False):
+            self._database.write_many(self._sql.forget_tokens, room)
+            self._database.write_many(self._sql.keep_token, rows)
+
     def _forget_old(
         self, taken: Iterable[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
     ) -> None:
@@ -184,6 +205,8 @@ def _statement(
 
 
 def _within(read: Iterable[Fields], *, records_max: int, bytes_max: int) -> list[Fields]:
+    if records_max * BODY_BYTES_MAX <= bytes_max:
+        return list(islice(read, max(records_max, 0)))
     found: list[Fields] = []
     size = 0
     if records_max <= 0:

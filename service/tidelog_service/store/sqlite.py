@@ -14,6 +14,9 @@ MEMORY: Final = ":memory:"
 """The path of a database that lives as long as its connection."""
 
 BEGIN: Final = "BEGIN IMMEDIATE"
+LAX: Final = "PRAGMA synchronous = NORMAL"
+STRICT: Final = "PRAGMA synchronous = FULL"
+"""Between transactions: whether a commit waits for the disk. In WAL mode neither can damage the file."""
 """A write transaction takes the lock when it begins: one that read first could not be let in later."""
 
 _PAGE_BYTES_MIN: Final = 512

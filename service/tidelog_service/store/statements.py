@@ -11,7 +11,7 @@ from typing import Any
 from peewee import Field, ModelSelect, Query, Value
 
 from tidelog_service.store.database import Database
-from tidelog_service.store.models import Channel, Device, Member, Outbox, Record, Role, Taken, User
+from tidelog_service.store.models import Channel, Device, Member, Outbox, Record, Role, Taken, Token, User
 
 _LOG = (Channel.id, Channel.name, Channel.epoch, Channel.head, Channel.floor, Channel.time)
 _ROW = (
@@ -72,6 +72,9 @@ class Statements:
         self.numbers = compiled(_numbers())  # device, outbox
         self.taken = Listed(database, _taken)  # device, outbox, ns
         self.authors = Listed(database, _authors)  # users
+        self.token = compiled(_token())  # device, token
+        self.keep_token = compiled(_keep_token())  # device, token, used, account
+        self.forget_tokens = compiled(_forget_tokens())  # device, device, how many stay
         # first key, key after the last, count
         self.run_up = compiled(_run().order_by(Record.id).limit(1))
         self.run_down = compiled(_run().order_by(Record.id.desc()).limit(1))
@@ -128,6 +131,21 @@ def _taken(ns: list[int]) -> Query:
 
 def _authors(users: list[int]) -> Query:
     return User.select(User.id, User.name).where(User.id.in_(users))
+
+
+def _token() -> Query:
+    return Token.select(Token.account).where((Token.device == "") & (Token.token == b""))
+
+
+def _keep_token() -> Query:
+    kept = Token.insert(device="", token=b"", used=0, account=b"")
+    return kept.on_conflict(conflict_target=[Token.device, Token.token], preserve=[Token.used, Token.account])
+
+
+def _forget_tokens() -> Query:
+    other = Token.alias()
+    newest = other.select(other.token).where(other.device == "").order_by(other.used.desc()).limit(1)
+    return Token.delete().where((Token.device == "") & Token.token.not_in(newest))
 
 
 def _run() -> ModelSelect[Record]:

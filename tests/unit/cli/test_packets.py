@@ -56,3 +56,8 @@ def test_bytes_that_are_no_text_are_one_payload() -> None:
 
 def test_nothing_is_no_packet() -> None:
     assert list(from_stream(io.BytesIO())) == []
+
+
+def test_a_parcel_is_no_text_even_where_it_looks_like_some() -> None:
+    payload = b"%text\nmore"
+    assert list(from_stream(io.BytesIO(payload))) == [payload]

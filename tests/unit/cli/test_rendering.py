@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidelog.codec.parcels import Ground, pack
+from tidelog.codec.preset import Preset
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Fault, Message, Messages, Statement, SyncRequest
 from tidelog.wire.payload import Encoding, encode
@@ -79,6 +81,56 @@ def test_for_people_objects_are_indented_and_entries_of_lists_are_lines() -> Non
         "    n 2  channel r  text b",
     ]
     assert list(lines({"have": {"r": {"ranges": [[1, 5]]}}})) == ["  have", "    r", "      ranges  [[1, 5]]"]
+
+
+def parcel(on: Ground | None) -> Packet:
+    batch = Messages(
+        outbox=b"abcd",
+        messages=(
+            Message(n=1, channel="r", body=b"hi", sent=5_000),
+            Message(n=2, channel="q", body=b"", kind=16),
+        ),
+    )
+    made = pack(batch, on)
+    assert made is not None
+    return Packet(payload=encode(made, Encoding.PACKED), topic="tl1/a1/msg")
+
+
+def test_a_parcel_that_builds_on_nothing_is_shown_whole() -> None:
+    assert described(parcel(None))["frame"] == {
+        "type": "parcel",
+        "outbox": "61626364",
+        "messages": [
+            {"n": 1, "channel": "r", "sent": 5_000, "text": "hi"},
+            {"n": 2, "channel": "q", "kind": 16, "text": ""},
+        ],
+    }
+
+
+@pytest.mark.parametrize(("seqs", "holes"), [((5, 4), {}), ((5, 3), {"holes": [[4, 5]]})])
+def test_a_parcel_that_builds_on_records_is_shown_without_bodies(
+    seqs: tuple[int, int], holes: dict[str, object]
+) -> None:
+    on = Ground(channel="r", preset=Preset(text=b"hi\0", time=4_000, seqs=seqs, full=True))
+    told = described(parcel(on))["frame"]
+    check = told["context"].pop("check")
+    assert len(bytes.fromhex(check)) == 4
+    assert told == {
+        "type": "parcel",
+        "outbox": "61626364",
+        "messages": [
+            {"n": 1, "channel": "r", "sent_after_ms": 1_000},
+            {"n": 2, "channel": "q", "kind": 16, "sent_after_ms": -4_000},
+        ],
+        "context": {"channel": "r", "last": 5} | holes,
+        "deflated": told["deflated"],
+    }
+    assert list(lines(told))
+
+
+def test_a_parcel_that_cannot_be_expanded_is_malformed() -> None:
+    with pytest.raises(ProtocolError):
+        described(Packet(payload=b"\x25abcd\x00\x01\x01r\x00\xff\xff", topic="tl1/a1/msg"))
 
 
 def test_a_fault_has_its_hint() -> None:

@@ -44,3 +44,11 @@ def test_any_other_page_fails_the_check(other: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError) as caught:
         verify(check(RECORDS, TEXT), **{"records": RECORDS, "text": TEXT, **other})
     assert caught.value.code == "context"
+
+
+def test_another_epoch_fails_the_check_of_the_same_page() -> None:
+    assert check(RECORDS, TEXT, epoch=0) == check(RECORDS, TEXT)
+    verify(check(RECORDS, TEXT, epoch=7), RECORDS, TEXT, epoch=7)
+    for other in (0, 6, 2**32 - 1):
+        with pytest.raises(ProtocolError):
+            verify(check(RECORDS, TEXT, epoch=7), RECORDS, TEXT, epoch=other)

@@ -1,50 +1,70 @@
-"""docs/pages.md says what the code does."""
+"""SPEC.md and docs/pages.md say what the code of pages does."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from tidelog.codec import context, ppmd
-from tidelog.wire import names, quantities, rangecoder
+from tidelog.codec import context, deflate, ppmd
+from tidelog.codec.deflate import Deflate
+from tidelog.codec.plain import Plain
+from tidelog.codec.ppmd import Ppmd
+from tidelog.wire import limits, models, names, packed_pages, quantities, rangecoder
+from unit.wire.document import ROOT, SPEC, references, section, table
 
-ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "docs/pages.md").read_text("utf8")
 
 
 def test_sections_that_the_code_refers_to_are_there() -> None:
-    sources = "".join(path.read_text("utf8") for path in (ROOT / "devices").rglob("*.py"))
-    found = set(re.findall(r'docs/pages\.md, "([^"]+)"', sources))
-    assert found >= {"The range coder", "Numbers", "Columns", "Bodies", "The check", "Context", "PPMd"}
-    assert found <= set(re.findall(r"^## (.+)$", PAGES, re.MULTILINE))
+    assert references("docs/pages.md") <= set(re.findall(r"^## (.+)$", PAGES, re.MULTILINE))
 
 
-def test_modules_and_vectors_that_it_names_are_there() -> None:
-    for module in re.findall(r"`(tidelog\.[a-z.]+)`", PAGES):
+@pytest.mark.parametrize("text", [SPEC, PAGES], ids=["SPEC.md", "docs/pages.md"])
+def test_modules_and_vectors_that_a_document_names_are_there(text: str) -> None:
+    for module in re.findall(r"`(tidelog\.[a-z_.]+)`", text):
         assert (ROOT / "devices" / (module.replace(".", "/") + ".py")).exists()
-    for path in re.findall(r"`(tests/vectors/[a-z_]+\.json)`", PAGES):
+    for path in re.findall(r"`(tests/vectors/[a-z_]+\.json)`", text):
         assert (ROOT / path).exists()
 
 
+def test_every_module_of_pages_that_the_document_names_has_vectors() -> None:
+    rows = re.findall(r"^\| (`tidelog.*?) \| .* \| (`.*?`) \|$", PAGES, re.MULTILINE)
+    assert len(rows) > 5
+    assert {path for _, path in rows} <= set(re.findall(r"`tests/vectors/[a-z_]+\.json`", PAGES))
+
+
+def test_the_table_of_codecs_is_that_of_the_code() -> None:
+    told = {int(number): name.strip("`") for number, name, _ in table("Codecs")}
+    assert told == {codec.id: codec.name for codec in (Plain, Deflate, Ppmd)}
+    assert f"those of a Page below {packed_pages.CODECS_STOP}" in section("Codecs")
+
+
 @pytest.mark.parametrize(
-    ("section", "told"),
+    ("heading", "told"),
     [
+        ("Sync", f"0..{models.CONTEXT_CODES - 1},                            ; 0: none"),
         ("The range coder", f"at most 2^{rangecoder.TOTAL_MAX.bit_length() - 1}"),
         ("The range coder", f"adds {quantities.STEP}"),
         ("Numbers", f"at most {quantities.KNOWN_MAX}"),
         ("Numbers", f"below 2^{quantities.QUANTITY_STOP.bit_length() - 1}"),
-        ("Columns", f"at most {names.RECENT_MAX}"),
-        ("Context", f"{context.BUDGET_BYTES_MAX >> 10} KiB"),
-        ("Context", f"over {context.BODY_BYTES_MAX:,} bytes"),
-        ("Context", f"{context.LOOKS_MAX:,} steps"),
-        ("Context", f"{context.HISTORY_EACH} records for each"),
+        ("Numbers", f"plus {quantities.STEP} for each pair"),
+        ("Page columns", f"at most {names.RECENT_MAX}"),
+        ("Context", f"at most {context.BODY_BYTES_MAX:,} bytes"),
+        ("Context", f"{context.LOOKS_MAX:,} turns"),
+        ("Context", f"{context.LOOKS_MAX:,} records"),
+        ("Context", f"{context.HISTORY_EACH} for each record of the page"),
         ("Context", f"least {context.HISTORY_MIN}, at most {context.HISTORY_MAX}"),
-        ("PPMd", f"of order {ppmd.ORDER}"),
-        ("PPMd", f"at most {ppmd.MEMORY_BYTES_MAX >> 20} MiB"),
+        ("Deflate", f"last {deflate.WINDOW_BYTES >> 10} KiB"),
+        ("PPMd", f"{ppmd.MEMORY_BYTES_MIN >> 20} MiB at least"),
+        ("PPMd", f"at most {limits.MODEL_BYTES_MAX >> 20} MiB"),
+        ("Tokens", f"{limits.TOKEN_BYTES} bytes that stand"),
     ],
 )
-def test_numbers_are_those_of_the_code(section: str, told: str) -> None:
-    body = PAGES.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    assert told in re.sub(r"\s+", " ", body)
+def test_numbers_are_those_of_the_code(heading: str, told: str) -> None:
+    assert told in section(heading)
+
+
+def test_the_order_of_ppmd_is_the_one_that_was_measured() -> None:
+    assert f"PPMd of order {ppmd.ORDER}" in PAGES
+    assert ppmd.MEMORY_BYTES_MAX == limits.MODEL_BYTES_MAX

@@ -35,6 +35,27 @@ def test_a_record_that_is_held_already_is_not_fresh() -> None:
     assert [record.seq for record in fresh] == [4]
 
 
+def test_what_was_pushed_and_could_not_be_read_is_wanted() -> None:
+    known = holdings(have=runs((1, 4)), wanted=runs((1, 4)), head=3)
+    heard = known.hear("room", runs((5, 6)))
+    assert heard is not None
+    assert (heard.have, heard.wanted, heard.head) == (runs((1, 4)), runs((1, 4), (5, 6)), 3)
+    assert known.get("room") is heard
+    assert known.hear("room", runs((5, 6))) is None
+
+
+def test_a_channel_known_by_such_a_push_only_has_no_epoch_until_an_answer_brings_it() -> None:
+    known = Holdings([])
+    heard = known.hear("room", runs((5, 6)))
+    assert heard == Holding(channel="room", epoch=0, wanted=runs((5, 6)))
+    assert known.speaks_of("room", EPOCH)
+    state = known.state("room", wanted_only=True)
+    assert (state.epoch, state.have, state.want) == (0, EMPTY, runs((5, 6)))
+    holding, _ = known.accept(part("room", 5, head=9))
+    assert (holding.epoch, holding.have, holding.wanted) == (EPOCH, runs((5, 6)), runs((5, 6)))
+    assert not known.speaks_of("room", 8)
+
+
 def test_voids_are_accounted_for_without_a_record() -> None:
     holding, fresh = holdings().accept(part("room", 3, voids=runs((1, 3))))
     assert holding.have == runs((1, 4))

@@ -10,19 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.bench import Bench
-from simulated.samples import EPOCH, part, push, record, runs
+from simulated.samples import EPOCH, part, primed, push, record, runs
+from tidelog.codec.dictionaries import Dictionary, deflated, trained
+from tidelog.codec.parcels import expand
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.digest import answer_digest
-from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
     Frame,
     Message,
     Messages,
+    Page,
     Part,
     Receipt,
     Receipts,
@@ -31,6 +35,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.mqttsize import delivery_bytes
+from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
@@ -71,6 +76,23 @@ def receipts(
 def rejected(n: int, code: Code, *, highest: int = 0, body: bytes = b"hello") -> Receipts:
     refused = Rejection(n=n, code=code, digest=digest(n, body=body))
     return Receipts(outbox=OUTBOX, highest=highest, author="ann", rejections=(refused,))
+
+
+TEXT = trained(b"what everybody says\0")
+
+
+def piece(fetch: Fetch, *, dictionary: Dictionary = TEXT, size: int = 0) -> Piece:
+    """The answer to a fetch, of so many bytes at most."""
+    whole = deflated(dictionary)
+    data = whole[fetch.offset :][: size or len(whole)]
+    return Piece(rid=fetch.rid, dictionary=fetch.dictionary, size=len(whole), offset=fetch.offset, data=data)
+
+
+def fetch_of(bench: Bench) -> Fetch:
+    """The only packet that was sent since the last look."""
+    (frame,) = bench.frames()
+    assert isinstance(frame, Fetch)
+    return frame
 
 
 def synced(bench: Bench, *seqs: int, epoch: int = EPOCH) -> None:
@@ -125,6 +147,18 @@ def test_a_receipt_after_the_push_of_the_same_record_adds_nothing(bench: Bench) 
     bench.receive(push("room", 1))
     assert [type(event) for event in bench.receive(receipts(1, body=b"record 1"))] == [Receipted]
     assert bench.store.weight("room", EPOCH).records == 1
+
+
+def test_a_message_that_says_no_time_becomes_the_record_that_others_have(bench: Bench) -> None:
+    """It primes pushes, so both sides must hold the same."""
+    _, step = bench.machine.write("room", b"hello", kind=0, content_type="", sent=0)
+    bench.do(step)
+    bench.tick()
+    told = answer_digest(Message(n=1, channel="room", body=b"hello", sent=0))
+    receipt = Receipt(n=1, channel="room", epoch=EPOCH, seq=1, time=2_000, digest=told)
+    bench.receive(Receipts(outbox=OUTBOX, highest=1, author="ann", receipts=(receipt,)))
+    (stored,) = bench.store.records("room", EPOCH, start=1, stop=2, limit=1)
+    assert (stored.time, stored.sent) == (2_000, 2_000)
 
 
 def test_a_receipt_of_another_outbox_is_a_stray(bench: Bench) -> None:
@@ -281,6 +315,97 @@ def test_a_refused_message_can_be_discarded_others_not(bench: Bench) -> None:
     bench.receive(rejected(1, Code.NO_CHANNEL))
     bench.do(bench.machine.discard(1))
     assert not bench.store.load().outbox
+
+
+# Parcels
+
+
+@pytest.fixture
+def packer() -> Bench:
+    """A machine that is online, may send parcels, and holds records 1 to 3."""
+    made = Bench(parcels=True)
+    made.connect()
+    synced(made, 1, 2, 3)
+    return made
+
+
+def bases(bench: Bench) -> list[Basis | None]:
+    """What the parcels that were sent build on; there is nothing else."""
+    parcels = [frame for frame in bench.frames() if isinstance(frame, Parcel)]
+    return [parcel.basis for parcel in parcels]
+
+
+def test_a_batch_goes_as_a_parcel_after_what_is_held(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    (basis,) = bases(packer)
+    assert basis is not None
+    assert (basis.channel, basis.last, basis.holes) == ("room", 3, RangeSet())
+    (told,) = packer.receive(receipts(1, first_seq=4, body=b"record 3, record 2, record 1"))
+    assert isinstance(told, Receipted)
+
+
+def test_what_has_a_receipt_is_built_on_next(packer: Bench) -> None:
+    body = b"record 3, record 2, record 1"
+    packer.write(body)
+    packer.tick()
+    packer.receive(receipts(1, first_seq=4, body=body))
+    packer.frames()
+    packer.write(body)
+    packer.tick()
+    (basis,) = bases(packer)
+    assert basis is not None
+    assert basis.last == 4
+
+
+def test_without_the_context_the_same_messages_go_again_at_once(packer: Bench) -> None:
+    """Nothing is told to the application, and what has its receipt does not go again."""
+    body = b"record 3, record 2, record 1"
+    for _ in range(3):
+        packer.write(body)
+    packer.tick()
+    assert all(bases(packer))
+    packer.receive(receipts(2, first_seq=4, body=body))
+    assert not packer.receive(Fault(code=Code.CONTEXT))
+    (again,) = packer.frames()
+    assert isinstance(again, Parcel)
+    assert again.basis is None
+    assert again.numbers == (1, 3)
+    assert expand(again, None).messages[0].body == body
+    assert not packer.receive(Fault(code=Code.CONTEXT)), "that of another packet, late"
+    assert not packer.frames()
+
+
+def test_the_next_connection_tries_a_context_again(packer: Bench) -> None:
+    packer.receive(Fault(code=Code.CONTEXT))
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    assert bases(packer) == [None]
+    packer.do(packer.machine.disconnected())
+    packer.connect()
+    assert all(bases(packer))
+
+
+def test_an_earlier_service_gets_the_messages_plain(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    packer.frames()
+    assert not packer.receive(Fault(code=Code.UNSUPPORTED, text="unknown type 5"))
+    assert [type(frame) for frame in packer.frames()] == [Messages]
+
+
+def test_a_fault_that_is_not_about_parcels_is_told(packer: Bench) -> None:
+    (told,) = packer.receive(Fault(code=Code.UNSUPPORTED))
+    assert isinstance(told, Trouble)
+
+
+def test_a_message_without_a_receipt_goes_plain_the_second_time(packer: Bench) -> None:
+    packer.write(b"record 3, record 2, record 1")
+    packer.tick()
+    assert all(bases(packer))
+    packer.now += 5.0
+    packer.tick()
+    assert [type(frame) for frame in packer.frames()] == [Messages]
 
 
 # Syncing
@@ -448,7 +573,7 @@ def test_after_a_reconnect_live_channels_are_topped_up(bench: Bench) -> None:
     bench.tick()
     request = bench.request()
     assert not request.everywhere
-    assert request.statements[0].want == EVERYTHING
+    assert request.statements[0].want is None, "all of it, what is still to be written included"
 
 
 def test_a_sync_of_everything_makes_the_top_up_needless(bench: Bench) -> None:
@@ -615,9 +740,13 @@ def _anything(bench: Bench, rng: Random) -> None:
 
 def _any_frame(bench: Bench, rng: Random) -> Frame:
     waiting = bench.machine._requests.open
-    rid = waiting.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
+    rid = waiting.question.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
     ns = sorted(rng.sample(range(1, 9), rng.randrange(1, 4)))
     match rng.randrange(5):
+        case 0 if ns[0] > 1 and rng.random() < 0.5:
+            context = RangeSet.of(rng.sample(range(1, ns[0]), rng.randrange(1, ns[0])))
+            frame = primed(*ns, after=context, epoch=rng.choice([EPOCH, EPOCH, 8]))
+            return frame if rng.random() < 0.8 else replace(frame, check=b"lies")
         case 0:
             return push("room", *ns, epoch=rng.choice([EPOCH, EPOCH, 8]))
         case 1:
@@ -643,3 +772,92 @@ def _any_parts(rng: Random, ns: list[int]) -> tuple[Part, ...]:
         records=tuple(record(n) for n in ns),
     )
     return rng.choice([(), (made,), (made, part("other", *ns))])
+
+
+def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
+    bench.machine._dictionaries.want(TEXT.id)
+    assert bench.machine.due() == 0
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), size=10))
+    assert bench.store.load().dictionaries == ()
+    rest = fetch_of(bench)
+    assert rest.offset == 10
+    bench.receive(piece(rest))
+    assert bench.store.dictionary(TEXT.id) == TEXT
+    assert (bench.frames(), bench.events, bench.machine.due()) == ([], [], None)
+    bench.boot()
+    bench.connect()
+    bench.machine._dictionaries.want(TEXT.id)
+    bench.tick()
+    assert bench.frames() == []
+
+
+def test_a_page_names_a_dictionary_and_a_sync_with_a_budget_passes_it_over() -> None:
+    bench = Bench(pages=True)
+    bench.connect()
+    for max_bytes, wanted in ((500, []), (0, [TEXT.id])):
+        bench.do(bench.machine.sync(Job(id=7, channels=None, max_bytes=max_bytes), bench.now))
+        bench.tick()
+        request = bench.request()
+        bench.sent.clear()
+        bench.receive(Page(rid=request.rid, dictionary=TEXT.id))
+        assert [frame.dictionary for frame in bench.frames() if isinstance(frame, Fetch)] == wanted
+
+
+def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> None:
+    bench.sync()
+    request = bench.request()
+    bench.sent.clear()
+    bench.machine._dictionaries.want(TEXT.id)
+    bench.tick()
+    assert bench.frames() == []
+    bench.receive(Delta(rid=request.rid, more=False))
+    assert fetch_of(bench).dictionary == TEXT.id
+
+
+def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(bench: Bench) -> None:
+    bench.machine._dictionaries.want(TEXT.id)
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), size=10))
+    assert fetch_of(bench).offset == 10
+    bench.do(bench.machine.disconnected())
+    bench.tick()
+    assert (bench.frames(), bench.machine.due()) == ([], None)
+    bench.connect()
+    assert fetch_of(bench).offset == 10
+
+
+def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
+    made = [trained(b"text %d" % at) for at in range(5)]
+    for one in made:
+        bench.machine._dictionaries.want(one.id)
+        bench.tick()
+        bench.receive(piece(fetch_of(bench), dictionary=one))
+    assert bench.store.load().dictionaries == tuple(one.id for one in made[1:])
+    assert bench.store.dictionary(made[0].id) is None
+
+
+def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) -> None:
+    bench.machine._dictionaries.want(TEXT.id)
+    bench.tick()
+    bench.receive(piece(fetch_of(bench), dictionary=trained(b"something else")))
+    assert bench.store.load().dictionaries == ()
+    (trouble,) = bench.events
+    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble.error, ProtocolError)
+
+
+def test_a_fault_that_answers_a_fetch_is_no_trouble(bench: Bench) -> None:
+    bench.machine._dictionaries.want(TEXT.id)
+    bench.tick()
+    bench.receive(Fault(code=Code.BUSY, rid=fetch_of(bench).rid))
+    assert (bench.events, bench.frames()) == ([], [])
+    bench.now = bench.machine.due() or 0.0
+    bench.tick()
+    bench.receive(Fault(code=Code.UNSUPPORTED, rid=fetch_of(bench).rid))
+    assert (bench.events, bench.machine.due()) == ([], None)
+
+
+def test_a_piece_that_nobody_asked_for_is_a_stray(bench: Bench) -> None:
+    bench.receive(piece(Fetch(rid=1, dictionary=TEXT.id)))
+    assert (bench.machine.strays, bench.store.load().dictionaries) == (1, ())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.samples import Steady, entry
+from tidelog.codec.parcels import pack
 from tidelog.replica.outbox import Outbox
 from tidelog.replica.ports import OutboxEntry
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Messages
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, PACKET_BYTES_MAX
+from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.payload import Encoding
 
 ID = b"\x01\x02\x03\x04"
@@ -156,3 +159,48 @@ def test_everything_is_sent_until_it_is_settled(seed: int, batch_messages: int, 
             flying.clear()
         now = max(now, box.due() or now)
     assert not unsettled
+
+
+def parcel(batch: Messages, *, based: bool = True) -> Parcel:
+    made = pack(batch, None)
+    assert made is not None
+    return replace(made, basis=Basis(channel="room", last=1, check=bytes(4)) if based else None)
+
+
+def test_what_went_in_parcels_is_recalled_and_nothing_else() -> None:
+    box = outbox(entry(1), entry(2), tuning=Tuning(batch_messages=1))
+    first, _ = box.batches(100.0)
+    box.went_in(parcel(first))
+    assert box.due() == 105.0
+    box.recall(based=False)
+    assert box.due() == 0.0
+    assert sent(box.batches(100.0)) == [1]
+    box.recall(based=False)
+    assert sent(box.batches(100.0)) == []
+
+
+def test_a_parcel_that_builds_on_nothing_is_not_recalled_for_its_context() -> None:
+    """Each of several refused parcels has its fault: only the first one finds what to send again."""
+    box = outbox(entry(1))
+    box.went_in(parcel(box.batches(100.0)[0], based=False))
+    box.recall(based=True)
+    assert sent(box.batches(100.0)) == []
+    box.recall(based=False)
+    assert sent(box.batches(100.0)) == [1]
+
+
+def test_a_settled_message_is_not_recalled() -> None:
+    box = outbox(entry(1), entry(2))
+    box.went_in(parcel(box.batches(100.0)[0]))
+    box.remove(1)
+    box.recall(based=True)
+    assert sent(box.batches(100.0)) == [2]
+
+
+def test_a_batch_is_the_first_try_where_all_of_it_is() -> None:
+    box = outbox(entry(1))
+    assert all(map(box.is_first, box.batches(100.0)))
+    box.put(entry(2))
+    assert not any(map(box.is_first, box.batches(105.0)))
+    box.restart()
+    assert all(map(box.is_first, box.batches(106.0)))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from simulated.samples import entry, runs
+from tidelog.codec.dictionaries import trained
 from tidelog.replica.ports import Changes, Holding, Outgoing, Record
+from tidelog.replica.tokens import Token
 from tidelog.wire.ranges import EVERYTHING
+from tidelog.wire.standings import Standings
 
 
 def holding(**fields: object) -> Holding:
@@ -41,6 +44,10 @@ def test_a_body_that_is_no_text_is_shown_all_the_same() -> None:
         Changes(settled=(1,)),
         Changes(dropped=(("room", 7, EVERYTHING),)),
         Changes(next_n=2),
+        Changes(outworn=(300,)),
+        Changes(dictionaries=(trained(b"text"),)),
+        Changes(forgotten=(b"scope",)),
+        Changes(tokens=(Token(b"scope", b"name", Standings()),)),
     ],
 )
 def test_any_change_is_worth_writing(changes: Changes) -> None:

@@ -112,3 +112,46 @@ def test_the_top_up_after_a_reconnect_is_due_once() -> None:
     mender.resume(20.0)
     mender.cancel_resume()
     assert mender.due() is None
+
+
+def complete() -> Holdings:
+    return Holdings([Holding(channel="room", epoch=EPOCH, have=runs((1, 4)), wanted=EVERYTHING, head=3)])
+
+
+def test_a_push_that_could_not_be_read_is_asked_for_after_two_seconds() -> None:
+    known, mender = complete(), repairs()
+    mender.unread("room", runs((5, 6)), 10.0, doubtful=False)
+    mender.unread("room", runs((6, 7)), 11.5, doubtful=False)
+    mender.look("room", known, 11.6, epoch=EPOCH)
+    assert mender.ripe(known, 11.9) == []
+    assert mender.ripe(known, 12.0) == ["room"]
+
+
+def test_once_its_records_are_there_it_is_not() -> None:
+    known, mender = complete(), repairs()
+    mender.unread("room", runs((5, 6)), 10.0, doubtful=False)
+    known.accept(part("room", 4, 5))
+    mender.look("room", known, 10.5, epoch=EPOCH)
+    assert mender.due() is None
+
+
+def test_where_its_seqs_may_be_other_records_it_is_asked_for_all_the_same() -> None:
+    known, mender = complete(), repairs()
+    mender.unread("room", runs((2, 3)), 10.0, doubtful=True)
+    assert mender.ripe(known, 12.0) == ["room"]
+    mender.settle(complete().by_channel["room"])
+    assert mender.due() is None
+
+
+def test_an_answer_settles_it_only_if_it_was_asked_for_since() -> None:
+    known, mender = complete(), repairs()
+    holding = known.by_channel["room"]
+    mender.unread("room", runs((5, 6)), 10.0, doubtful=False)
+    mender.settle(holding)
+    assert mender.ripe(known, 12.0) == ["room"]
+    mender.unread("room", runs((6, 7)), 12.5, doubtful=False)
+    mender.settle(holding)
+    assert mender.due() is not None
+    assert mender.ripe(known, 60.0) == ["room"]
+    mender.settle(holding)
+    assert mender.due() is None

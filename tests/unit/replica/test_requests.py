@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from simulated.samples import EPOCH, Steady, runs
+from tidelog.codec.page import Rule
+from tidelog.replica.asking import Ability
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.ports import Holding
 from tidelog.replica.requests import Job, Requests
+from tidelog.replica.tokens import Tokens
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
@@ -16,8 +19,13 @@ from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 NOTHING = Holdings([])
 
 
-def requests(*, tuning: Tuning | None = None) -> Requests:
-    return Requests(tuning=tuning or Tuning(), chance=Steady(), codecs=(1,))
+def requests(*, tuning: Tuning | None = None, chance: Steady | None = None) -> Requests:
+    """Of a device that asks for deltas."""
+    tuning = tuning or Tuning()
+    ability = Ability(
+        codecs=(1,), page_bytes=tuning.page_bytes, context_bytes=0, live=tuning.live, pages=False
+    )
+    return Requests(tuning=tuning, chance=chance or Steady(), ability=ability, device="phone")
 
 
 def job(number: int, *channels: str, wanted_only: bool = False, repair: bool = False) -> Job:
@@ -25,8 +33,8 @@ def job(number: int, *channels: str, wanted_only: bool = False, repair: bool = F
 
 
 def asked(made: Requests, holdings: Holdings = NOTHING, now: float = 0.0) -> SyncRequest:
-    request = made.next(holdings, now)
-    assert request is not None
+    request = made.next(holdings, Tokens([]), now)
+    assert isinstance(request, SyncRequest)
     return request
 
 
@@ -38,7 +46,7 @@ def pieces(channel: str, count: int) -> Holding:
 
 def test_a_request_says_what_is_asked_and_how() -> None:
     made = requests(tuning=Tuning(page_bytes=300, live=False))
-    made.add(Job(id=1, channels=("room",), oldest_first=True))
+    made.add(Job(id=1, channels=("room",), rule=Rule(oldest_first=True)))
     request = asked(made, Holdings([pieces("room", 2)]))
     assert (request.everywhere, request.page_bytes, request.codecs) == (False, 300, (1,))
     assert (request.oldest_first, request.live) == (True, False)
@@ -60,7 +68,7 @@ def test_only_one_request_is_open() -> None:
     made.add(job(2))
     assert made.due() == 0.0
     asked(made)
-    assert made.next(NOTHING, 4.9) is None
+    assert made.next(NOTHING, Tokens([]), 4.9) is None
     assert made.due() == 5.0
 
 
@@ -81,10 +89,10 @@ def test_answers_to_earlier_tries_are_taken_to_all_others_not() -> None:
     rids = [asked(made, now=now).rid for now in (0.0, 5.0, 15.0, 35.0, 75.0)]
     assert made.find(rids[0]) is None, "too long ago"
     assert all(made.find(rid) for rid in rids[1:])
-    answered = made.answered(Delta(rid=rids[1], more=False))
+    answered = made.answered(rids[1])
     assert answered is not None
-    assert answered.request.rid == rids[1]
-    assert made.answered(Delta(rid=rids[4], more=False)) is None
+    assert answered.question.request.rid == rids[1]
+    assert made.answered(rids[4]) is None
 
 
 def test_an_answer_counts_only_for_the_channels_asked_for() -> None:
@@ -105,7 +113,7 @@ def test_the_applications_jobs_go_before_repairs_and_a_next_page_before_both() -
     for resumed in (True, False, False, False):
         request = asked(made)
         order.append(request.statements[0].channel)
-        answered = made.answered(Delta(rid=request.rid, more=resumed))
+        answered = made.answered(request.rid)
         assert answered is not None
         if resumed:
             made.resume(answered.job)
@@ -178,7 +186,7 @@ def test_ids_wrap_and_are_never_0() -> None:
         def randrange(self, stop: int, /) -> int:
             return stop - 1
 
-    made = Requests(tuning=Tuning(), chance=AtTheEnd(), codecs=())
+    made = requests(chance=AtTheEnd())
     made.add(job(1))
     assert asked(made).rid == 1
     assert asked(made, now=5.0).rid == 2 < REQUEST_ID_STOP
@@ -195,7 +203,7 @@ def test_have_sets_that_do_not_fit_together_are_left_over() -> None:
         assert len(wire.encode(request, Encoding.PACKED)) < PACKET_BYTES_MAX
         seen.append([one.channel for one in request.statements if one.want is None])
         assert all(one.want == EMPTY for one in request.statements if one.want is not None)
-        answered = made.answered(Delta(rid=request.rid, more=False))
+        answered = made.answered(request.rid)
         assert answered is not None
         if not answered.left_over:
             break
@@ -255,7 +263,7 @@ def test_a_request_without_an_answer_before_it_is_a_repetition() -> None:
     request = asked(made, now=16.0)
     going.sent(32)
     assert going.bytes_repeated == 63, "a lost link cost it"
-    made.answered(Delta(rid=request.rid, more=True))
+    made.answered(request.rid)
     made.resume(going)
     asked(made, now=17.0)
     going.sent(33)
@@ -269,7 +277,7 @@ def test_late_answers_count_for_the_job_that_had_asked() -> None:
     made.add(going)
     made.add(waiting)
     first = asked(made).rid
-    made.answered(Delta(rid=first, more=True))
+    made.answered(first)
     made.resume(going)
     made.late(first, 50)
     asked(made)

@@ -111,6 +111,8 @@ def test_variables_of_the_command_are_no_settings(monkeypatch: pytest.MonkeyPatc
         ("limits.page_bytes", 255),
         ("limits.page_bytes", 61_441),
         ("limits.packet_bytes", 65_537),
+        ("codec.processes", -2),
+        ("codec.context_kib_max", 257),
         ("log.level", "loud"),
         ("log.format", "xml"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +12,15 @@ import pytest
 
 from stacks import eventually
 from tidelog.wire.errors import Unavailable
+from tidelog_service.engine.accounts import Account
+from tidelog_service.engine.bookkeeping import WRITE_MS
 from tidelog_service.engine.core import Engine
-from tidelog_service.engine.packets import Packet, Reply
+from tidelog_service.engine.packets import Kind, Packet, Reply
 from tidelog_service.mqtt.ports import Inbound, Token
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
+from tidelog_service.store.traffic import TrafficBook
 from tidelog_service.worker import REQUESTS_WAITING_MAX, Worker
 
 
@@ -199,3 +203,33 @@ def test_packets_that_never_pause_do_not_hold_up_the_end(bench: Bench, engine: S
     stopper.start()
     stopper.join(10)
     assert not stopper.is_alive()
+
+
+def test_traffic_is_written_down_at_the_end(engine: Stubborn, database: Database) -> None:
+    book = TrafficBook(database)
+    worker = Worker(engine, batch_messages=10, trouble=lambda _: None, book=book, clock_ms=lambda: 5)
+    worker.start(Outlet())
+    worker.receive(Inbound("tl1/aphone/put/1/room1", b"hello", 1, retain=False, token=Token(1)))
+    worker.receive(Inbound("tl1/aphone/status", b"1", 0, retain=False, token=Token(0)))
+    worker.receive(Inbound("tl1/aphone/status", b"1", 0, retain=True, token=Token(0)))
+    eventually(lambda: engine.tally["stored"] == 1)
+    assert book.sums(0) == {}
+    worker.stop()
+    kept = book.sums(0)["aphone"]
+    assert kept[Kind.MESSAGES] == Account(packets=1, bytes_up=2 + 2 + 22 + 2 + 5, bytes_down=4)
+    assert kept[Kind.STATUS] == Account(packets=1, bytes_up=2 + 2 + 17 + 1)
+    assert kept[Kind.RECEIPTS].packets == 1
+
+
+def test_traffic_is_written_down_every_ten_seconds_though_nothing_comes(
+    engine: Stubborn, database: Database
+) -> None:
+    """The clock goes on by itself: the first look after the packet is a moment before the writing."""
+    book, clock = TrafficBook(database), itertools.count(0, WRITE_MS - 10)
+    worker = Worker(
+        engine, batch_messages=10, trouble=lambda _: None, book=book, clock_ms=lambda: next(clock)
+    )
+    worker.start(Outlet())
+    worker.receive(Inbound("tl1/aphone/status", b"1", 0, retain=False, token=Token(0)))
+    eventually(lambda: book.sums(0))
+    worker.stop()

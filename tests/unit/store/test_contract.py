@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tidelog.codec.dictionaries import trained
 from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store, Weight
+from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
+from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import EVERYTHING, RangeSet
+from tidelog.wire.standings import Standing, Standings
 
 Reopen = Callable[[], Store]
 
@@ -31,6 +35,14 @@ def entry(n: int, *, rejected: str = "") -> OutboxEntry:
     return OutboxEntry(
         n=n, channel="room1", kind=16, sent=5, content_type="", body=b"\x00\xff", rejected=rejected
     )
+
+
+def token(scope: bytes, name: bytes = b"\0\1\2\xff", *standings: Standing) -> Token:
+    return Token(scope, name, Standings(standings))
+
+
+def tokens(store: Store) -> list[tuple[bytes, bytes, list[Standing]]]:
+    return [(one.scope, one.token, list(one.account)) for one in store.load().tokens]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -56,7 +68,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopen]:
 def test_a_new_store_is_empty_and_has_an_outbox_id(reopen: Reopen) -> None:
     snapshot = reopen().load()
     assert len(snapshot.outbox_id) == 4
-    assert (snapshot.next_n, snapshot.outbox, snapshot.holdings) == (1, (), ())
+    assert (snapshot.next_n, snapshot.outbox, snapshot.holdings, snapshot.tokens) == (1, (), (), ())
 
 
 def test_the_outbox_id_stays_with_the_store(reopen: Reopen) -> None:
@@ -151,7 +163,62 @@ def test_a_holding_replaces_that_of_the_same_channel(reopen: Reopen) -> None:
     assert reopen().load().holdings == (Holding(channel="a", epoch=1), later)
 
 
+def test_dictionaries_are_kept_in_the_order_in_which_they_came(reopen: Reopen) -> None:
+    one, two, three = (trained(data) for data in (b"one", b"two\0", bytes(65_536)))
+    reopen().apply(Changes(dictionaries=(two, one)))
+    reopen().apply(Changes(outworn=(two.id, 777), dictionaries=(three, one)))
+    store = reopen()
+    assert store.load().dictionaries == (one.id, three.id)
+    assert [store.dictionary(number.id) for number in (one, two, three)] == [one, None, three]
+
+
+def test_an_outworn_dictionary_goes_before_it_is_put_again(reopen: Reopen) -> None:
+    one, two = trained(b"one"), trained(b"two")
+    reopen().apply(Changes(dictionaries=(one, two)))
+    reopen().apply(Changes(outworn=(one.id,), dictionaries=(one,)))
+    assert reopen().load().dictionaries == (two.id, one.id)
+
+
 def test_a_have_set_with_more_runs_than_a_packet_may_hold_is_kept(reopen: Reopen) -> None:
     many = RangeSet.of(range(1, 80_000, 2))
     reopen().apply(Changes(holdings=(Holding(channel="room1", epoch=1, have=many, head=80_000),)))
     assert reopen().load().holdings[0].have == many
+
+
+def test_tokens_are_there_after_a_restart_with_their_accounts(reopen: Reopen) -> None:
+    account = (
+        Standing("room1", 2**32 - 1, RangeSet([(1, 4), (9, SEQ_STOP)]), 7),
+        Standing("zürich", 1, RangeSet.of(range(1, 40_000, 2))),
+        Standing("empty"),
+    )
+    reopen().apply(Changes(tokens=(token(b"scope\0", b"\0\1\2\xff", *account),)))
+    store = reopen()
+    assert tokens(store) == [(b"scope\0", b"\0\1\2\xff", list(account))]
+    assert store.load().tokens[0].account.digest == Standings(account).digest
+
+
+def test_a_token_replaces_that_of_its_scope_and_counts_as_the_last_used(reopen: Reopen) -> None:
+    reopen().apply(Changes(tokens=(token(b"a"), token(b"b"), token(b"c"))))
+    reopen().apply(Changes(tokens=(token(b"a", b"next", Standing("room1", 7)),)))
+    reopen().apply(Changes(tokens=(token(b"b", b"new"),)))
+    assert tokens(reopen()) == [
+        (b"c", b"\0\1\2\xff", []),
+        (b"a", b"next", [Standing("room1", 7)]),
+        (b"b", b"new", []),
+    ]
+
+
+def test_forgotten_tokens_leave_before_others_are_put(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(tokens=(token(b"a"), token(b"b"))))
+    store.apply(Changes(forgotten=(b"b", b"a", b"unknown"), tokens=(token(b"a", b"next"),)))
+    assert tokens(reopen()) == [(b"a", b"next", [])]
+
+
+def test_a_token_does_not_change_with_the_account_that_it_was_put_with(reopen: Reopen) -> None:
+    """Both belong to the machine, which goes on from a copy; what was read belongs to the next machine."""
+    store = reopen()
+    store.apply(Changes(tokens=(token(b"a", b"name", Standing("room1", 7)),)))
+    again = reopen().load().tokens[0].account.copy()
+    again.add("room1", RangeSet([(1, 2)]))
+    assert tokens(reopen()) == [(b"a", b"name", [Standing("room1", 7)])]

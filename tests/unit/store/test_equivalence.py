@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Weight
+from tidelog.codec.dictionaries import Dictionary, trained
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standing, Standings
 
 CHANNELS = st.sampled_from(["room1", "dm/ann/bob", "zürich"])
 EPOCHS = st.integers(1, 2)
@@ -44,6 +48,14 @@ ENTRIES = st.builds(
     body=st.binary(max_size=4),
     rejected=st.sampled_from(["", "denied"]),
 )
+DICTIONARIES = st.sampled_from([trained(bytes([at])) for at in range(4)])
+SCOPES = st.sampled_from([b"", b"a", b"b", b"\0"])
+TOKENS = st.builds(
+    Token,
+    scope=SCOPES,
+    token=st.binary(min_size=4, max_size=4),
+    account=st.builds(Standings, st.lists(st.builds(Standing, CHANNELS, EPOCHS, RANGES, SEQS), max_size=3)),
+)
 CHANGES = st.builds(
     Changes,
     records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
@@ -52,7 +64,15 @@ CHANGES = st.builds(
     queued=st.lists(ENTRIES, max_size=3).map(tuple),
     settled=st.lists(NUMBERS, max_size=3).map(tuple),
     next_n=st.integers(0, 9),
+    outworn=st.lists(DICTIONARIES.map(lambda one: one.id), max_size=2).map(tuple),
+    dictionaries=st.lists(DICTIONARIES, max_size=2).map(tuple),
+    forgotten=st.lists(SCOPES, max_size=2).map(tuple),
+    tokens=st.lists(TOKENS, max_size=3).map(tuple),
 )
+
+
+def _told(snapshot: Snapshot) -> list[tuple[bytes, bytes, Standings]]:
+    return [(one.scope, one.token, one.account) for one in snapshot.tokens]
 
 
 class TwoStores(RuleBasedStateMachine):
@@ -90,9 +110,15 @@ class TwoStores(RuleBasedStateMachine):
         bodies = [one.body for one in self.sqlite.records(channel, epoch, start=1, stop=2**53, limit=1000)]
         assert weight == Weight(records=len(bodies), body_bytes=sum(map(len, bodies)))
 
+    @rule(dictionary=DICTIONARIES)
+    def look_up(self, dictionary: Dictionary) -> None:
+        assert self.memory.dictionary(dictionary.id) == self.sqlite.dictionary(dictionary.id)
+
     @invariant()
     def same_snapshot(self) -> None:
-        assert self.memory.load() == self.sqlite.load()
+        memory, sqlite = self.memory.load(), self.sqlite.load()
+        assert replace(memory, tokens=()) == replace(sqlite, tokens=())
+        assert _told(memory) == _told(sqlite)
 
     def teardown(self) -> None:
         self.sqlite.close()

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tidelog.replica.ports import Changes, Holding, Record, Weight
+from tidelog.replica.tokens import Token
 from tidelog.store import SqliteStore, schema, sqlite
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standings
 
 WRITER = Path(__file__).with_name("writer.py")
 
@@ -232,6 +235,18 @@ def test_a_file_of_the_first_schema_learns_the_bytes_of_its_bodies(path: Path) -
     store.apply(Changes(records=((1, record(3, b"four")),)))
     assert store.weight("room1", 1) == Weight(records=3, body_bytes=20_007)
     store.close()
+
+
+def test_a_file_from_before_tokens_has_none_and_learns_them(path: Path) -> None:
+    before = sqlite3.connect(path, isolation_level=None)
+    schema.upgrade(before, steps=schema.STEPS[:2])
+    before.execute("INSERT INTO meta VALUES (1, 'a1phone', x'00000000', 1)")
+    before.close()
+    with closing(SqliteStore(path, device="a1phone")) as store:
+        assert store.load().tokens == ()
+        store.apply(Changes(tokens=(Token(b"scope", b"name", Standings()),)))
+    with closing(SqliteStore(path, device="a1phone", read_only=True)) as again:
+        assert [one.token for one in again.load().tokens] == [b"name"]
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(store: SqliteStore) -> None:

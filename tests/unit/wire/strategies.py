@@ -8,34 +8,55 @@ from hypothesis import strategies as st
 
 from tidelog.wire import topics
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
+    MODEL_ORDERS,
+    Content,
     Delta,
     Fault,
     Message,
     Messages,
+    Model,
+    Page,
     Part,
     Push,
     Receipt,
     Receipts,
     Record,
     Rejection,
+    Resync,
     Statement,
     SyncRequest,
 )
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
+    CHECK_BYTES,
     CODEC_STOP,
+    CONTEXT_RECORDS_MAX,
+    DICTIONARY_DEFLATED_BYTES_MAX,
+    DICTIONARY_STOP,
+    DIGEST_STOP,
     EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
+    PACKET_BYTES_MAX,
     PAGE_BYTES_DEFAULT,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
     REQUEST_ID_STOP,
+    ROOM_BYTES_MIN,
     SEQ_STOP,
+    STATEMENTS_MAX,
     TIME_MS_STOP,
+    TOKEN_BYTES,
+    TRAINED_ID_MIN,
 )
+from tidelog.wire.models import CONTEXTS_BYTES
+from tidelog.wire.packed_pages import CODECS_STOP
+from tidelog.wire.parcels import Basis, Parcel
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Change, Growth, Told
 
 LEVELS = st.text(
     st.characters(codec="utf8", exclude_characters="/+#$", min_codepoint=32), min_size=1, max_size=6
@@ -146,7 +167,84 @@ SYNC_REQUESTS = st.builds(
     codecs=st.sets(st.integers(0, CODEC_STOP - 1), max_size=4).map(sorted).map(tuple),
     oldest_first=st.booleans(),
     live=st.booleans(),
+    plain=st.booleans(),
 )
+
+ROOMS = st.one_of(st.just(0), st.integers(ROOM_BYTES_MIN, PACKET_BYTES_MAX))
+
+PAGE_REQUESTS = st.builds(
+    replace,
+    SYNC_REQUESTS,
+    by_channel=st.booleans(),
+    pages=st.booleans(),
+    keep=st.booleans(),
+    context_bytes=st.sampled_from(CONTEXTS_BYTES),
+    newest=st.one_of(st.just(0), SEQS),
+    room=ROOMS,
+    dictionary=st.one_of(st.just(0), st.integers(0, DICTIONARY_STOP - 1)),
+    seconds=st.booleans(),
+    plain=st.booleans(),
+)
+"""Requests with all that JSON has no fields for."""
+
+PLACES = st.one_of(st.integers(0, 5), st.integers(0, STATEMENTS_MAX - 1))
+TOKENS = st.binary(min_size=TOKEN_BYTES, max_size=TOKEN_BYTES)
+
+
+@st.composite
+def resyncs(draw: st.DrawFn) -> Resync:
+    """Requests by token."""
+    places = draw(st.sets(PLACES, max_size=5))
+    grown = sorted(draw(st.sets(st.sampled_from(sorted(places)))) if places else [])
+    size = st.one_of(st.integers(1, 30), st.integers(1, SEQ_STOP - 1))
+    return Resync(
+        rid=draw(RIDS),
+        token=draw(TOKENS),
+        digest=draw(st.integers(0, DIGEST_STOP - 1)),
+        grown=tuple(Growth(place, draw(size)) for place in grown),
+        changes=tuple(Change(place, draw(range_sets()), draw(range_sets())) for place in places - set(grown)),
+        statements=tuple(draw(st.lists(STATEMENTS, max_size=3, unique_by=lambda one: one.channel))),
+        room=draw(ROOMS),
+    )
+
+
+CONTENTS = st.builds(
+    Content,
+    codec=st.integers(0, CODECS_STOP - 1),
+    model=st.builds(
+        Model,
+        st.sampled_from(CONTEXTS_BYTES),
+        st.sampled_from([1 << 20 << power for power in range(7)]),
+        st.sampled_from(MODEL_ORDERS),
+    ),
+    dictionary=st.booleans(),
+    plain=st.booleans(),
+    check=st.binary(min_size=CHECK_BYTES, max_size=CHECK_BYTES),
+    columns=st.binary(max_size=150),
+    authors=st.lists(USERS, max_size=3).map(tuple),
+    types=st.lists(CONTENT_TYPES, max_size=2).map(tuple),
+    bodies=st.binary(max_size=150),
+)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Page:
+    """Answers to requests for pages; what their records say is not known."""
+    named = draw(st.lists(st.one_of(CHANNELS, PLACES), max_size=5, unique=True))
+    gone = draw(st.lists(CHANNELS, max_size=3, unique=True))
+    return Page(
+        rid=draw(RIDS),
+        more=draw(st.booleans()),
+        told=tuple(
+            Told(name, draw(EPOCHS), draw(st.one_of(st.just(1), SEQS)), draw(range_sets()))
+            for name in named
+            if name not in gone
+        ),
+        gone=tuple(gone),
+        token=draw(st.one_of(st.just(b""), TOKENS)),
+        dictionary=draw(st.one_of(st.just(0), st.integers(0, DICTIONARY_STOP - 1))),
+        content=draw(st.one_of(st.none(), CONTENTS)),
+    )
 
 
 @st.composite
@@ -200,6 +298,96 @@ def pushes(draw: st.DrawFn) -> Push:
     return Push(part=replace(part, head=part.records[-1].seq, floor=1))
 
 
+@st.composite
+def primed_pushes(draw: st.DrawFn) -> PrimedPush:
+    """Pushes with anything inside."""
+    first, *more = sorted(
+        draw(
+            st.sets(st.one_of(st.integers(3, 200), SEQS.filter(lambda seq: seq > 2)), min_size=1, max_size=4)
+        )
+    )
+    count = draw(st.integers(1, min(first - 1, CONTEXT_RECORDS_MAX)))
+    right_before = RangeSet([(first - count, first)])
+    scattered = st.sets(st.integers(max(1, first - 200), first - 1), min_size=1, max_size=4).map(RangeSet.of)
+    names = 1 + len(more)
+    return PrimedPush(
+        channel=draw(CHANNELS),
+        seqs=RangeSet.of([first, *more]),
+        context=draw(st.one_of(st.just(right_before), scattered)),
+        check=draw(st.binary(min_size=CHECK_BYTES, max_size=CHECK_BYTES)),
+        columns=draw(st.binary(max_size=20)),
+        bodies=draw(st.binary(max_size=40)),
+        authors=tuple(draw(st.lists(USERS, max_size=names, unique=True))),
+        types=tuple(draw(st.lists(CONTENT_TYPES, max_size=names, unique=True))),
+    )
+
+
 FAULTS = st.builds(Fault, code=SOME_CODES, rid=RIDS, text=st.text(max_size=40), version=st.integers(0, 7))
 
-FRAMES = st.one_of(messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), FAULTS)
+
+@st.composite
+def bases(draw: st.DrawFn, channels: tuple[str, ...]) -> Basis:
+    """What a parcel builds on, in a channel of its messages or in another one."""
+    last = draw(SEQS)
+    holes = RangeSet([(1, last)]) & draw(range_sets())
+    return Basis(
+        channel=draw(st.one_of(st.sampled_from(channels), CHANNELS)),
+        last=last,
+        holes=holes,
+        check=draw(st.binary(min_size=4, max_size=4)),
+    )
+
+
+@st.composite
+def parcels(draw: st.DrawFn) -> Parcel:
+    """Batches of an outbox, deflated or not: what is in them is another matter."""
+    numbers_ = draw(numbers(b"abcd").filter(bool))
+    if draw(st.booleans()):
+        numbers_ = list(range(numbers_[0], numbers_[0] + len(numbers_)))
+    names = CHANNELS if draw(st.booleans()) else st.just(draw(CHANNELS))
+    channels = tuple(draw(names) for _ in numbers_)
+    plain = draw(st.booleans())
+    return Parcel(
+        outbox=draw(OUTBOXES),
+        numbers=tuple(numbers_),
+        channels=channels,
+        sents=tuple(draw(TIMES) - draw(TIMES) for _ in numbers_),
+        kinds=tuple(0 if plain else draw(KINDS) for _ in numbers_),
+        content_types=tuple("" if plain else draw(CONTENT_TYPES) for _ in numbers_),
+        basis=draw(st.one_of(st.none(), bases(channels))),
+        deflated=draw(st.binary(max_size=40)),
+    )
+
+
+DICTIONARY_IDS = st.integers(TRAINED_ID_MIN, DICTIONARY_STOP - 1)
+FETCHES = st.builds(
+    Fetch,
+    rid=RIDS,
+    dictionary=DICTIONARY_IDS,
+    offset=st.one_of(st.just(0), st.integers(0, DICTIONARY_DEFLATED_BYTES_MAX)),
+    page_bytes=st.one_of(st.just(PAGE_BYTES_DEFAULT), st.integers(PAGE_BYTES_MIN, PAGE_BYTES_MAX)),
+)
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> Piece:
+    """Pieces of dictionaries: the whole, the middle, the end, or none."""
+    data = draw(st.binary(max_size=40))
+    offset = draw(st.sampled_from([0, 0, 5, 16_000]))
+    more = draw(st.sampled_from([0, 0, 7, 40_000])) if data else 0
+    return Piece(
+        rid=draw(RIDS),
+        dictionary=draw(DICTIONARY_IDS),
+        size=offset + len(data) + more,
+        offset=offset,
+        data=data,
+    )
+
+
+FRAMES = st.one_of(
+    messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), primed_pushes(), FAULTS, FETCHES, pieces()
+)
+"""What has a form in both encodings."""
+
+PACKED_FRAMES = st.one_of(FRAMES, parcels(), PAGE_REQUESTS, resyncs(), pages())
+"""All that there are."""

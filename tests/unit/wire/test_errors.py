@@ -16,6 +16,8 @@ BRANCHES = {
     Code.UNSUPPORTED: UsageError,
     Code.BUSY: Unavailable,
     Code.INTERNAL: Unavailable,
+    Code.CONTEXT: ProtocolError,
+    Code.TOKEN: Unavailable,
 }
 
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.limits import BODY_BYTES_MAX, PAGE_BYTES_MAX, PAGE_BYTES_MIN
+from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
+    PACKET_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+    ROOM_BYTES_MIN,
+)
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 
 
@@ -40,6 +47,18 @@ def test_a_seq_is_at_least_one() -> None:
 def test_a_truth_is_no_number(value: object) -> None:
     assert refusal(lambda: fields.boolean(value, "x")) is Code.MALFORMED
     assert fields.boolean(True, "x") is True
+
+
+def test_only_trained_dictionaries_are_fetched() -> None:
+    assert fields.dictionary(256) == 256
+    assert refusal(lambda: fields.dictionary(255)) is Code.MALFORMED
+    assert refusal(lambda: fields.dictionary(2**32)) is Code.LIMIT
+    assert refusal(lambda: fields.dictionary("256")) is Code.MALFORMED
+
+
+def test_a_deflated_dictionary_has_its_bound() -> None:
+    assert fields.deflated_bytes(65_600, "x") == 65_600
+    assert refusal(lambda: fields.deflated_bytes(65_601, "x")) is Code.LIMIT
 
 
 def test_arrays_are_counted() -> None:
@@ -137,3 +156,15 @@ def test_errors_show_a_peers_value_in_few_characters() -> None:
     assert len(fields.shown("x" * 10_000)) == 66
     assert fields.shown([1] * 10_000) == "list"
     assert fields.shown(-1) == "-1"
+
+
+def test_an_answer_has_no_bound_or_room_for_something() -> None:
+    assert [fields.room(size) for size in (0, ROOM_BYTES_MIN, PACKET_BYTES_MAX)] == [
+        0,
+        ROOM_BYTES_MIN,
+        PACKET_BYTES_MAX,
+    ]
+    for size in (1, ROOM_BYTES_MIN - 1, PACKET_BYTES_MAX + 1):
+        assert refusal(partial(fields.room, size)) is Code.LIMIT
+    for value in (-1, "32", None):
+        assert refusal(partial(fields.room, value)) is Code.MALFORMED

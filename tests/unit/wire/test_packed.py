@@ -10,14 +10,14 @@ from tidelog.wire.errors import Code
 from tidelog.wire.frames import Delta, Fault, Frame, Message, Messages, Type
 from tidelog.wire.limits import BODY_BYTES_MAX, PACKET_BYTES_MAX, VERSION
 from unit.wire.payloads import payload_of, refusal
-from unit.wire.strategies import FRAMES
+from unit.wire.strategies import FRAMES, PACKED_FRAMES
 
 
 def plain(size: int) -> Message:
     return Message(n=0, channel="a", body=bytes(size))
 
 
-@given(FRAMES)
+@given(PACKED_FRAMES)
 def test_what_is_written_is_read_back(frame: Frame) -> None:
     assert packed.decode(packed.encode(frame)) == frame
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
 
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, UsageError
@@ -11,6 +12,7 @@ from tidelog.wire.frames import Delta, Part, Push, Record, Statement, SyncReques
 from tidelog.wire.limits import PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 from unit.wire.payloads import payload_of, refusal
+from unit.wire.strategies import PAGE_REQUESTS
 
 NOW = 1_760_001_373_811
 COLUMNS = [b"\x05", b"\x02", "ann"]
@@ -43,10 +45,49 @@ def test_a_request_of_everything_takes_a_few_bytes() -> None:
     assert packed.decode(payload_of(Type.SYNC, 7)) == SyncRequest(rid=7)
 
 
+def test_a_request_for_plain_pushes_says_so_in_a_bit() -> None:
+    frame = SyncRequest(rid=7, live=True, plain=True)
+    assert packed.encode(frame) == payload_of(Type.SYNC, 7, [], 4 | 64)
+    assert packed.decode(packed.encode(frame)) == frame
+
+
 def test_wanting_nothing_is_not_wanting_everything() -> None:
     for want in (None, RangeSet(), EVERYTHING):
         frame = SyncRequest(rid=1, statements=(Statement(channel="a", want=want),))
         assert packed.decode(packed.encode(frame)) == frame
+
+
+@given(PAGE_REQUESTS)
+def test_a_request_for_pages_is_read_back(frame: SyncRequest) -> None:
+    assert packed.decode(packed.encode(frame)) == frame
+
+
+@pytest.mark.parametrize(
+    ("changed", "flags"),
+    [
+        ({"everywhere": False}, 1),
+        ({"oldest_first": True}, 2),
+        ({"live": True}, 4),
+        ({"by_channel": True}, 8),
+        ({"pages": True}, 16),
+        ({"keep": True}, 32),
+        ({"plain": True}, 64),
+        ({"seconds": True}, 128),
+    ],
+)
+def test_each_flag_of_a_request_is_one_bit(changed: dict[str, bool], flags: int) -> None:
+    frame = SyncRequest(rid=1, **changed)  # type: ignore[arg-type]  # of any field
+    assert packed.encode(frame) == payload_of(Type.SYNC, 1, [], flags)
+    assert packed.decode(payload_of(Type.SYNC, 1, [], flags)) == frame
+
+
+def test_fields_for_pages_follow_those_of_a_delta() -> None:
+    frame = SyncRequest(
+        rid=1, codecs=(1, 2), pages=True, context_bytes=64 << 10, newest=100, room=512, dictionary=1
+    )
+    payload = payload_of(Type.SYNC, 1, [], 16, 6, 16_384, 5, 1, 100, 512)
+    assert packed.encode(frame) == payload
+    assert packed.decode(payload) == frame
 
 
 def test_codecs_are_a_set() -> None:
@@ -131,11 +172,21 @@ def test_a_push_tells_neither_floor_nor_head() -> None:
         ([1, [["a", b"", 2**32]]], Code.LIMIT),
         ([1, [["a", b"", "1"]]], Code.MALFORMED),
         ([1, [["a", b"", None, 5]]], Code.MALFORMED),
-        ([1, [], 8], Code.UNSUPPORTED),
+        ([1, [], 256], Code.UNSUPPORTED),
+        ([1, [], 65_536], Code.LIMIT),
         ([1, [], -1], Code.MALFORMED),
         ([1, [], 0, 1 << 32], Code.LIMIT),
         ([1, [], 0, 0, 255], Code.LIMIT),
         ([1, [], 0, 0, 61_441], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, 8], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, -1], Code.MALFORMED),
+        ([1, [], 0, 0, 16_384, 0, 2**32], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, 0, [1]], Code.MALFORMED),
+        ([1, [], 0, 0, 16_384, 0, 0, 2**53], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, 0, 0, "5"], Code.MALFORMED),
+        ([1, [], 0, 0, 16_384, 0, 0, 0, 31], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, 0, 0, 0, 65_537], Code.LIMIT),
+        ([1, [], 0, 0, 16_384, 0, 0, 0, [1]], Code.MALFORMED),
         ([1, [["a"]] * (STATEMENTS_MAX + 1)], Code.LIMIT),
         ([1, [["a", b"\x00\x01" + b"\x01\x01" * 16_384]]], Code.LIMIT),
     ],

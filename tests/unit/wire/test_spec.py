@@ -4,45 +4,59 @@ from __future__ import annotations
 
 import json
 import re
-from hashlib import blake2b
-from pathlib import Path
+from dataclasses import replace
+from hashlib import blake2b, sha256
 
 import pytest
 
+from tidelog.codec.dictionaries import builtin, inflated
+from tidelog.codec.parcels import Ground, expand, pack
+from tidelog.codec.preset import Held, walk
 from tidelog.wire import jsonform, limits, packed, runs, varint
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Messages, Receipts, Type
 from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.parcels import Parcel
+from unit.wire.document import HEADINGS, ROOT, SPEC, examples, octets, references, table
 
-ROOT = Path(__file__).parents[3]
-SPEC = (ROOT / "devices/tidelog/wire/SPEC.md").read_text("utf8")
-PAIRS = re.findall(r"```hex\n(.*?)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
+PAIRS = re.findall(r"```hex\n((?:(?!```).)*)```\n+```json\n(.*?)```", SPEC, re.DOTALL)
 JSONS = re.findall(r"```json\n(.*?)```", SPEC, re.DOTALL)
-HEADINGS = set(re.findall(r"^## (.+)$", SPEC, re.MULTILINE))
-
-
-def octets(annotated: str) -> bytes:
-    return bytes.fromhex(re.sub(r";.*", "", annotated))
-
-
-def table(heading: str, after: str = "") -> list[list[str]]:
-    """The rows of the first table of a section, or of the one after a text in it."""
-    section = SPEC.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    lines = section[section.index(after) :].split("\n|---")[1].split("\n\n")[0].splitlines()[1:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+RECORDS = [Held(2, 1760001373811, b"hello"), Held(1, 1760001373000, b"is anybody at home?")]
+PRESET = walk(RECORDS)
+assert PRESET is not None
+GROUND = Ground(channel="room1", preset=PRESET)
 
 
 @pytest.mark.parametrize(("annotated", "text"), PAIRS)
 def test_an_example_in_bytes_is_the_example_in_json(annotated: str, text: str) -> None:
     frame = jsonform.decode(text.encode())
-    assert packed.decode(octets(annotated)) == frame
-    assert packed.encode(frame) == octets(annotated)
+    read = packed.decode(octets(annotated))
+    if isinstance(read, Parcel):
+        assert isinstance(frame, Messages)
+        assert expand(read, GROUND.preset) == frame
+        written = pack(frame, GROUND)
+        assert written is not None
+        # What deflate makes is not the same everywhere, as long as it makes the same text.
+        assert replace(written, deflated=read.deflated) == read
+    else:
+        assert read == frame
+        assert packed.encode(frame) == octets(annotated)
+
+
+def test_the_example_of_a_parcel_builds_on_the_records_that_are_told() -> None:
+    section = SPEC.split("\n## Parcel\n")[1].split("\n## ")[0]
+    told = " and ".join(f"{record.seq} `{record.body.decode()}`" for record in reversed(RECORDS))
+    assert f"After the records {told}, the latter of the time {RECORDS[0].time}:" in section
 
 
 def test_every_example_in_bytes_is_paired_and_every_type_has_one() -> None:
-    assert len(PAIRS) == SPEC.count("```hex")
-    assert {octets(annotated)[0] & 0x1F for annotated, _ in PAIRS} == set(Type)
+    """Those of types that have no JSON form are tested with `test_spec_pages`."""
+    unpaired = [*examples("Resync"), *examples("Page")]
+    assert len(PAIRS) + len(unpaired) == SPEC.count("```hex")
+    told = [*(octets(annotated) for annotated, _ in PAIRS), *unpaired]
+    assert {payload[0] & 0x1F for payload in told} == set(Type)
 
 
 def holds(whole: object, told: object) -> bool:
@@ -115,7 +129,30 @@ def test_the_table_of_columns_is_that_of_the_code() -> None:
 
 def test_every_json_type_is_told() -> None:
     told = {word.strip("`") for word, *_ in table("JSON")}
-    assert told == {"message", "messages", "receipts", "sync", "delta", "push", "error"}
+    assert told == {
+        "message",
+        "messages",
+        "receipts",
+        "sync",
+        "delta",
+        "push",
+        "primed",
+        "error",
+        "fetch",
+        "piece",
+    }
+
+
+def test_the_built_in_dictionary_is_the_one_that_is_told() -> None:
+    (row,) = (row for row in table("Dictionaries") if row[0] == "1 to 255")
+    assert f"{len(builtin().data):,} bytes with the SHA-256 `{sha256(builtin().data).hexdigest()}`" in row[1]
+
+
+def test_the_example_of_a_piece_is_a_whole_dictionary() -> None:
+    frames = [packed.decode(octets(annotated)) for annotated, _ in PAIRS]
+    (piece,) = (frame for frame in frames if isinstance(frame, Piece))
+    assert inflated(piece.dictionary, piece.data).data == b"low tide at noon\0"
+    assert len(piece.data) == piece.size
 
 
 def test_every_rule_of_the_grammar_is_defined() -> None:
@@ -127,16 +164,9 @@ def test_every_rule_of_the_grammar_is_defined() -> None:
     assert used - defined - keys <= {"any", "bstr", "tstr", "int", "null", "name"}
 
 
-def references() -> set[str]:
-    """Every section of the SPEC that a docstring or comment refers to."""
-    found: set[str] = set()
-    for folder in ("devices", "service"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for listed in re.findall(r'SPEC\.md,((?: "[^"]+",?)+)', path.read_text("utf8")):
-                found |= set(re.findall(r'"([^"]+)"', listed))
-    return found
-
-
 def test_sections_that_the_code_refers_to_are_there() -> None:
-    assert references() >= {"Messages", "Sync"}
-    assert references() <= HEADINGS
+    found = references("SPEC.md")
+    assert found >= {"Messages", "Sync", "Tokens", "Resync", "Page", "Context", "The range coder", "PPMd"}
+    assert found <= HEADINGS
+    within = set(re.findall(r"\(see ([A-Z][A-Za-z -]+?)(?:, ([A-Z][a-z]+))?\)", SPEC))
+    assert {name for pair in within for name in pair if name} <= HEADINGS

@@ -15,7 +15,7 @@ from tidelog_service.store.transfer import ImportLine
 
 CORPUS = Corpus(
     name="talk",
-    lines=tuple(ImportLine(n, f"c{n % 2}", "me", n, n, b"message %d" % n) for n in range(1, 261)),
+    lines=tuple(ImportLine(n, f"c{n % 2}", "me", n, n, b"message %d" % n) for n in range(1, 387)),
 )
 
 
@@ -60,8 +60,8 @@ def test_outcomes_are_of_what_was_missing(seen: list[tuple[str, int]]) -> None:
     plan = run.Plan(windows=1, records=250, codec="none")
     outcomes = {each.key: each for each in run.measured(CORPUS, plan, lambda _done: None)}
     assert seen
-    assert [outcomes[key].bytes_up for key in ("S1/20", "S2", "S3", "S4", "S6")] == [20, 0, 200, 250, 4]
+    assert [outcomes[key].bytes_up for key in ("S1/20", "S2", "S3", "S4", "S6")] == [20, 0, 200, 375, 4]
     assert (outcomes["S5"].total, outcomes["S5"].met) == (None, False)
     wanted = outcomes["S6"]
     assert wanted.limit == pytest.approx(1.3 * wanted.bound + 80 + 2 * 2)
-    assert outcomes["S1/5"].rivals.raw == sum(len(b"message %d" % n) for n in range(246, 251))
+    assert outcomes["S1/5"].rivals.raw == sum(len(b"message %d" % n) for n in range(252, 257))

@@ -41,6 +41,20 @@ def test_bytes_or_hex_on_standard_input(given: bytes, tidelog: Command) -> None:
     assert tidelog("decode", given=given).out == SHOWN
 
 
+def test_a_push_after_others_is_shown_with_what_it_takes_to_read_it(tidelog: Command) -> None:
+    outcome = tidelog("decode", "368565726f6f6d311865445eaafccc4b1f653bbb2bc948cd4357c202")
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
+        "primed, packed, 28 bytes",
+        "  channel  room1",
+        "  seqs     [[101, 102]]",
+        "  context  [[99, 101]]",
+        "  check    1f653bbb",
+        "  columns  5eaafccc",
+        "  bodies   2bc948cd4357c2",
+    ]
+
+
 def test_lines_of_mosquitto_sub(tidelog: Command) -> None:
     given = f"tl1/a1/sync {PAYLOAD.hex()}\ntl1/a1/msg/r 6869\n".encode()
     told = [json.loads(line) for line in tidelog("decode", "--json", given=given).out.splitlines()]

@@ -71,9 +71,14 @@ def test_sync_without_a_link_ends_with_3(tidelog: Command, options: list[str]) -
     assert (outcome.code, outcome.error["code"]) == (3, "offline")
 
 
-def test_what_is_not_in_this_version_is_said_so(tidelog: Command, options: list[str]) -> None:
-    outcome = tidelog("sync", "--newest", "3", "--json", *options)
-    assert (outcome.code, outcome.error["code"]) == (2, "unsupported")
+@pytest.mark.parametrize(
+    ("option", "code"), [(("--newest", "0"), "usage"), (("--max-bytes", "255"), "budget")]
+)
+def test_a_sync_of_less_than_anything_is_misuse(
+    tidelog: Command, options: list[str], option: tuple[str, str], code: str
+) -> None:
+    outcome = tidelog("sync", *option, "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (2, code)
 
 
 def test_two_programs_never_share_a_store(tidelog: Command, options: list[str], tmp_path: Path) -> None:

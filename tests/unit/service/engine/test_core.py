@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -9,9 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulated.shelf import Shelf
+from tidelog.codec.deflate import Deflate
+from tidelog.codec.dictionaries import Dictionary
+from tidelog.codec.parcels import Ground, pack
+from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, Unavailable
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -24,10 +30,15 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
+from tidelog.wire.parcels import Basis
 from tidelog.wire.payload import Encoding
+from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
-from tidelog_service.engine.packets import Bounds, Packet, Reply
+from tidelog_service.engine.dictionaries import NoLibrary
+from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply
 
 OUTBOX = b"\x01" * 4
 
@@ -83,6 +94,21 @@ def test_a_live_request_brings_pushes_too(engine: Engine) -> None:
     assert [reply.device for reply in engine.flush(9_030)] == ["bob-phone"]
 
 
+@pytest.mark.parametrize(
+    ("asks", "form"),
+    [(SyncRequest(rid=5, live=True), PrimedPush), (SyncRequest(rid=5, live=True, plain=True), Push)],
+)
+def test_a_live_request_says_whether_pushes_may_be_primed(
+    engine: Engine, asks: SyncRequest, form: type[Frame]
+) -> None:
+    asked = wire.encode(asks, Encoding.PACKED)
+    engine.handle([Packet("tl1/bob-phone/sync", asked), message(1, b"hello there")], 9_000)
+    engine.flush(9_030)
+    engine.handle([message(2, b"hello there")], 9_100)
+    ((_, pushed),) = read(engine.flush(9_130))
+    assert isinstance(pushed, form)
+
+
 def test_a_request_that_wants_no_pushes_brings_none(engine: Engine) -> None:
     engine.handle([request(device="bob-phone"), message(1)], 9_000)
     assert not engine.flush(9_030)
@@ -105,6 +131,30 @@ def test_a_device_that_asks_too_often_is_told_to_wait(store: Shelf) -> None:
     assert (refused[1].code, refused[1].rid) == (Code.BUSY, 6)
     assert engine.tally["refused_busy"] == 1
     assert isinstance(read(engine.handle([request(7)], 10_000))[0][1], Delta)
+
+
+def test_a_device_that_fetches_a_dictionary_gets_a_piece_in_its_encoding(engine: Engine) -> None:
+    for encoding in Encoding:
+        asked = wire.encode(Fetch(rid=5, dictionary=300), encoding)
+        (reply,) = engine.handle([Packet("tl1/ann-phone/sync", asked)], 9_000)
+        assert reply.device == "ann-phone"
+        assert wire.decode(reply.payload) == (Piece(rid=5, dictionary=300), encoding)
+    assert engine.tally == {"lent": 2}
+
+
+def test_fetches_have_the_rate_of_requests_and_a_store_that_fails_is_busy(store: Shelf) -> None:
+    class Failing(NoLibrary):
+        def dictionary(self, number: int) -> Dictionary | None:
+            raise Unavailable(f"no {number}")
+
+    engine = Engine(store, bounds=Bounds(requests_per_second=1, requests_burst=1), library=Failing())
+    asked = Packet("tl1/ann-phone/sync", wire.encode(Fetch(rid=5, dictionary=300), Encoding.PACKED))
+    faults = [frame for _, frame in read(engine.handle([asked, asked], 9_000))]
+    assert [(frame.code, frame.rid) for frame in faults if isinstance(frame, Fault)] == [(Code.BUSY, 5)] * 2
+    assert [frame.text for frame in faults if isinstance(frame, Fault)] == [
+        "the store does not answer",
+        "too many requests",
+    ]
 
 
 def test_the_operators_page_bounds_an_answer(store: Shelf) -> None:
@@ -165,6 +215,34 @@ def test_a_fault_of_our_own_on_a_topic_of_nobody_is_told_to_nobody() -> None:
     assert internal_fault(Packet("nonsense", b"")) is None
 
 
+def test_a_parcel_is_stored_once_however_it_comes(engine: Engine, store: Shelf) -> None:
+    """Sent again plain after its receipt was lost, it is the same message."""
+    store.fill("room", [b"is anybody at home?"])
+    frame = Messages(
+        outbox=OUTBOX, messages=(Message(n=1, channel="room", body=b"is anybody there?", sent=500),)
+    )
+    preset = Preset(text=b"is anybody at home?\0", time=1_000, seqs=(1,), full=False)
+    parcels = [pack(frame, Ground(channel="room", preset=preset)), pack(frame, None)]
+    ways = [wire.encode(way, Encoding.PACKED) for way in (*parcels, frame) if way]
+    answers = {engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000) for payload in ways}
+    assert len(answers) == 1
+    assert (engine.tally["stored"], engine.tally["duplicates"]) == (1, 2)
+
+
+def test_a_parcel_after_other_records_stores_nothing(engine: Engine, store: Shelf) -> None:
+    frame = Messages(outbox=OUTBOX, messages=(Message(n=1, channel="room", body=b"hello"),))
+    parcel = pack(
+        frame, Ground(channel="room", preset=Preset(text=b"hello\0", time=1, seqs=(1,), full=False))
+    )
+    assert parcel is not None
+    payload = wire.encode(parcel, Encoding.PACKED)
+    ((_, fault),) = read(engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000))
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.rid) == (Code.CONTEXT, 0)
+    assert engine.tally == {"refused_context": 1}
+    assert not store.records[1]
+
+
 # Bad input
 
 
@@ -213,6 +291,14 @@ def test_bad_requests_are_answered_with_a_code_and_the_engine_lives(engine: Engi
     assert isinstance(read(engine.handle([request()], 9_000))[0][1], Delta)
 
 
+def test_a_bomb_is_answered_with_a_code(engine: Engine) -> None:
+    bomb = Deflate().compress(bytes(30_000_000), b"")
+    payload = b"\x25abcd\x00\x01\x04room\x00" + bomb
+    ((_, fault),) = read(engine.handle([Packet("tl1/ann-phone/msg", payload)], 9_000))
+    assert isinstance(fault, Fault)
+    assert fault.code is Code.LIMIT
+
+
 def test_one_bad_packet_does_not_hurt_the_others_of_its_batch(engine: Engine) -> None:
     replies = read(engine.handle([message(1), Packet("tl1/bob-phone/msg", b"\x21\xff"), message(2)], 9_000))
     assert [(device, type(frame)) for device, frame in replies] == [
@@ -227,6 +313,50 @@ def test_strangers_are_counted_and_get_nothing(engine: Engine, store: Shelf) -> 
     packets = [message(1, device="zoe-phone"), request(device="bob-phone"), Packet("nonsense", b"")]
     assert engine.handle(packets, 9_000) == ()
     assert engine.tally == {"refused_stranger": 1, "refused_revoked": 1, "refused_topic": 1}
+
+
+def accounted(engine: Engine) -> dict[tuple[str, Kind], Account]:
+    """What was accounted since the last call, by device and kind."""
+    return {(key.device, key.kind): account for key, account in engine.accounts.take(1_000)}
+
+
+def test_each_packet_is_accounted_under_its_kind(engine: Engine) -> None:
+    packets = [
+        message(1),
+        request(),
+        Packet("tl1/ann-phone/sync", b"\xff"),
+        Packet("tl1/bob-phone/status", b"1"),
+    ]
+    replies = {reply.kind: reply for reply in (*engine.handle(packets, 9_000), *engine.flush(9_030))}
+    told = accounted(engine)
+    assert set(told) == {
+        *(("ann-phone", kind) for kind in (Kind.MESSAGES, Kind.REQUESTS, Kind.RECEIPTS, Kind.ANSWERS)),
+        ("ann-phone", Kind.FAULTS),
+        ("bob-phone", Kind.STATUS),
+        ("bob-phone", Kind.PUSHES),
+    }
+    assert told["ann-phone", Kind.REQUESTS].packets == 2
+    for kind, reply in replies.items():
+        topic, plain = f"tl1/{reply.device}/re", delivery_bytes("tl1/ann-phone/re", 5, qos=1)
+        size = publish_bytes(topic, len(reply.payload), qos=0)
+        expected = plain if kind in (Kind.ANSWERS, Kind.PUSHES) else 0
+        assert told[reply.device, kind] == Account(packets=1, bytes_down=size, bytes_plain=expected)
+
+
+def test_a_batch_that_is_handled_again_is_accounted_once(engine: Engine, store: Shelf) -> None:
+    store.failing = True
+    with pytest.raises(Unavailable):
+        engine.handle([message(1)], 9_000)
+    store.failing = False
+    engine.handle([message(1)], 9_000)
+    assert accounted(engine)["ann-phone", Kind.MESSAGES].packets == 1
+
+
+def test_strangers_and_the_revoked_have_no_account(engine: Engine, store: Shelf) -> None:
+    store.revoked.add("bob-phone")
+    packets = [message(1, device="zoe-phone"), request(device="bob-phone"), Packet("nonsense", b"")]
+    engine.handle(packets, 9_000)
+    assert not engine.accounts
 
 
 @given(st.integers(0, 2**32))
@@ -244,6 +374,16 @@ def test_whatever_arrives_the_engine_lives(seed: int) -> None:
         assert sorted(store.records[log.id]) == list(range(1, log.head + 1))
 
 
+def _any_parcel(rng: Random, n: int) -> bytes:
+    channel = rng.choice(["room", "theirs"])
+    basis = Basis(channel=channel, last=rng.randrange(1, 9), check=b"crc!")
+    frame = Messages(outbox=OUTBOX, messages=(Message(n=n, channel="room", body=b"a", sent=500),))
+    parcel = pack(frame, None)
+    assert parcel is not None
+    based = replace(parcel, basis=basis)
+    return wire.encode(rng.choice([parcel, based]), Encoding.PACKED)
+
+
 def _any_packet(rng: Random) -> Packet:
     device = rng.choice(["ann-phone", "bob-phone", "cem-phone", "zoe-phone"])
     n = rng.choice([1, 2, 3, 70_000, 2**52])
@@ -252,6 +392,7 @@ def _any_packet(rng: Random) -> Packet:
             message(n, rng.choice([b"a", b"b"]), device=device, channel=rng.choice(["room", "theirs"])),
             request(rng.randrange(65_536), device=device, live=rng.random() < 0.5),
             Packet(f"tl1/{device}/put/{n}/room", rng.randbytes(3)),
+            Packet(f"tl1/{device}/msg", _any_parcel(rng, n)),
             Packet(f"tl1/{device}/msg/theirs", rng.randbytes(3)),
             Packet(f"tl1/{device}/status", rng.choice([b"0", b"1", b"2", b"9"])),
         ]

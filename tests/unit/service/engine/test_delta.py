@@ -44,6 +44,7 @@ def ask(
     assert isinstance(frame, Delta)
     assert written is encoding
     assert page.records == sum(len(part.records) for part in frame.parts)
+    assert page.bodies == tuple(len(record.body) for part in frame.parts for record in part.records)
     return frame
 
 

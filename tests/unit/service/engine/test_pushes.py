@@ -11,7 +11,7 @@ from tidelog.wire.frames import Presence, Push
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.ingest import Stored
-from tidelog_service.engine.packets import Reply
+from tidelog_service.engine.packets import Kind, Reply
 from tidelog_service.engine.ports import Log, NewRow
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.pushes import Pushes
@@ -33,7 +33,7 @@ def attendance() -> Attendance:
 
 @pytest.fixture
 def pushes() -> Pushes:
-    return Pushes(coalesce_ms=30)
+    return Pushes(coalesce_ms=30, primed_max=8)
 
 
 def stored(log: Log, seq: int, *, body: bytes = b"hello", device: str = "ann-phone") -> Stored:
@@ -161,3 +161,54 @@ def test_a_store_that_fails_costs_the_pushes_and_no_more(
     store.failing = False
     pushes.collect([stored(store.logs["room"], 2)], 40)
     assert [seqs(reply) for reply in flushed(pushes, store, attendance)] == [[2], [2]]
+
+
+def test_pushes_say_what_they_are_and_how_long_the_bodies_were(
+    pushes: Pushes, store: Shelf, attendance: Attendance
+) -> None:
+    pushes.collect([stored(store.logs["room"], seq, body=bytes(3 * seq)) for seq in (1, 2)], 0)
+    for reply in flushed(pushes, store, attendance):
+        assert (reply.kind, reply.bodies) == (Kind.PUSHES, (3, 6))
+
+
+def forms(replies: list[Reply]) -> list[tuple[str, str]]:
+    return [(reply.device, type(wire.decode(reply.payload)[0]).__name__) for reply in replies]
+
+
+def collect(pushes: Pushes, store: Shelf, *channels: str) -> None:
+    """A record after ten others in each of the channels."""
+    for channel in channels:
+        store.fill(channel, [b"hello %d" % n for n in range(10)], author="ann")
+        pushes.collect([stored(store.logs[channel], 11, body=b"hello 4 and 5", device="bob-tab")], 0)
+
+
+def test_each_device_gets_it_in_its_form_and_each_form_is_written_once(
+    pushes: Pushes, store: Shelf, attendance: Attendance
+) -> None:
+    attendance.asked("ann-tab", Encoding.PACKED, live=True, until_ms=0, plain=True)
+    attendance.asked("bob-phone", Encoding.JSON, live=True, until_ms=99)
+    collect(pushes, store, "room")
+    replies = flushed(pushes, store, attendance)
+    assert forms(replies) == [("ann-phone", "PrimedPush"), ("ann-tab", "Push"), ("bob-phone", "Push")]
+    assert len(replies[0].payload) < len(replies[1].payload) < len(replies[2].payload)
+
+
+def test_all_who_can_read_it_get_the_same_bytes(pushes: Pushes, store: Shelf, attendance: Attendance) -> None:
+    collect(pushes, store, "room")
+    replies = flushed(pushes, store, attendance)
+    assert len(replies) == 3
+    assert len({id(reply.payload) for reply in replies}) == 1
+
+
+def test_a_flush_primes_so_many_pushes_and_no_more(store: Shelf, attendance: Attendance) -> None:
+    pushes = Pushes(coalesce_ms=30, primed_max=1)
+    collect(pushes, store, "room", "diary")
+    names = [name for _, name in forms(flushed(pushes, store, attendance))]
+    assert names == ["PrimedPush"] * 3 + ["Push"] * 2
+    pushes.collect([stored(store.logs["room"], 12, device="bob-tab")], 40)
+    assert forms(flushed(pushes, store, attendance))[0][1] == "PrimedPush"
+
+
+def test_a_first_record_goes_as_it_is(pushes: Pushes, store: Shelf, attendance: Attendance) -> None:
+    pushes.collect([stored(store.logs["room"], 1)], 0)
+    assert {name for _, name in forms(flushed(pushes, store, attendance))} == {"Push"}

@@ -5,16 +5,29 @@ from __future__ import annotations
 import pytest
 
 from simulated.shelf import Shelf
+from tidelog.codec.parcels import Ground, pack
+from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code
+from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
 from tidelog.wire.limits import VERSION
+from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.screening import Question, Refusal, screen
 
 MESSAGE = Messages(outbox=b"\x01" * 4, messages=(Message(n=1, channel="room", body=b"hello"),))
 REQUEST = SyncRequest(rid=5)
+
+
+PRESET = Preset(text=b"hello\0", time=1_000, seqs=(1,), full=False)
+
+
+def parcel(preset: Preset) -> Parcel:
+    made = pack(MESSAGE, Ground(channel="room", preset=preset))
+    assert made is not None
+    return made
 
 
 @pytest.fixture
@@ -40,8 +53,9 @@ def refusal(topic: str, payload: bytes, store: Shelf) -> Refusal:
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_messages_and_requests_are_answered_as_they_were_asked(store: Shelf, encoding: Encoding) -> None:
-    asked = question("tl1/ann-phone/sync", wire.encode(REQUEST, encoding), store)
-    assert (asked.frame, asked.encoding) == (REQUEST, encoding)
+    for request in (REQUEST, Fetch(rid=5, dictionary=300)):
+        asked = question("tl1/ann-phone/sync", wire.encode(request, encoding), store)
+        assert (asked.frame, asked.encoding) == (request, encoding)
     asked = question("tl1/ann-phone/msg", wire.encode(MESSAGE, encoding), store)
     assert (asked.frame, asked.encoding) == (MESSAGE, encoding)
     assert (asked.terminal.user, asked.terminal.device) == ("ann", "ann-phone")
@@ -114,6 +128,25 @@ def test_a_topic_that_names_no_device_is_counted_and_no_more(store: Shelf, topic
     assert refusal(topic, b"", store) == Refusal(reason="topic")
 
 
+def test_a_parcel_is_asked_as_the_messages_in_it(store: Shelf) -> None:
+    store.fill("room", [b"hello"])
+    asked = question("tl1/ann-phone/msg", packed(parcel(PRESET)), store)
+    assert (asked.frame, asked.encoding) == (MESSAGE, Encoding.PACKED)
+
+
+def test_a_parcel_after_other_records_gets_a_coded_answer(store: Shelf) -> None:
+    refused = refusal("tl1/ann-phone/msg", packed(parcel(PRESET)), store)
+    assert (refused.reason, refused.device, refused.encoding) == ("context", "ann-phone", Encoding.PACKED)
+    assert refused.fault is not None
+    assert (refused.fault.code, refused.fault.rid) == (Code.CONTEXT, 0)
+
+
+def test_a_parcel_of_a_stranger_reads_no_record(store: Shelf) -> None:
+    store.fill("room", [b"hello"])
+    assert refusal("tl1/zoe-phone/msg", packed(parcel(PRESET)), store).fault is None
+    assert store.reads == 0
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
@@ -125,6 +158,8 @@ def test_a_topic_that_names_no_device_is_counted_and_no_more(store: Shelf, topic
         (b'{"type": "sync", "have": {"room": [[1, 2], [3', Code.MALFORMED),
         (packed(Receipts(outbox=b"", highest=0)), Code.UNSUPPORTED),
         (packed(MESSAGE), Code.UNSUPPORTED),
+        (packed(Piece(rid=5, dictionary=300)), Code.UNSUPPORTED),
+        (b"\x25abcd\x00\x01\x04room\x00", Code.UNSUPPORTED),
     ],
 )
 def test_a_payload_that_cannot_be_served_gets_a_coded_answer(

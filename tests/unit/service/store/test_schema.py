@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def test_the_scripts_make_what_the_models_say(database: Database) -> None:
     made = _described(database.peewee)
     del made["schema_migration"]
     assert made == expected
-    assert {name for name, table in made.items() if not table["rowid"]} == {"taken", "outbox"}
+    assert {name for name, table in made.items() if not table["rowid"]} == {"taken", "outbox", "traffic"}
 
 
 def test_a_difference_in_a_table_would_be_seen() -> None:
@@ -60,7 +61,39 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(path: Path) -> N
     results = [(opener.communicate(timeout=60)[1], opener.returncode) for opener in openers]
     assert results == [(b"", 0)] * 5
     with open_database(path) as made:
-        assert made.fetch("SELECT name FROM schema_migration") == [("0001_initial",)]
+        applied = made.fetch("SELECT name FROM schema_migration ORDER BY name")
+    assert applied == [(script.stem,) for script in sorted(schema.SCRIPTS.glob("0*.py"))]
+
+
+def test_the_table_of_traffic_needs_no_script_between(path: Path, tmp_path: Path) -> None:
+    """It may be there before those with lower numbers: it refers to none of them."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("0001_initial.py", "0004_traffic.py"):
+        shutil.copy(schema.SCRIPTS / name, scripts)
+    with _connected(str(path)) as older:
+        assert schema.migrate(older, scripts) == ["0001_initial", "0004_traffic"]
+    (scripts / "0002_later.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE t (a)')\n"
+    )
+    with _connected(str(path)) as older:
+        assert schema.migrate(older, scripts) == ["0002_later"]
+        assert {"traffic", "t"} <= set(older.get_tables())
+
+
+def test_scripts_that_come_between_are_applied_later(path: Path, tmp_path: Path) -> None:
+    """Two that were written side by side reach a database in either order."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("0001_initial", "0003_dictionaries"):
+        (scripts / f"{name}.py").write_text((schema.SCRIPTS / f"{name}.py").read_text())
+    with _connected(str(path)) as fresh:
+        assert schema.migrate(fresh, scripts) == ["0001_initial", "0003_dictionaries"]
+        (scripts / "0002_between.py").write_text(
+            "def up(migrator, db):\n    db.execute_sql('CREATE TABLE between_ (a)')\n"
+        )
+        assert schema.migrate(fresh, scripts) == ["0002_between"]
+        assert {"dictionary", "between_"} <= set(fresh.get_tables())
 
 
 def test_a_newer_database_is_refused_untouched(path: Path) -> None:

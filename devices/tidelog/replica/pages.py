@@ -1,0 +1,110 @@
+"""A page as the device takes it: records by channel, and the account that it leaves (SPEC.md, "Page")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidelog.codec.context import Entry
+from tidelog.codec.dictionaries import BUILTIN, builtin
+from tidelog.codec.page import Arrival, unpack
+from tidelog.replica.asking import Question
+from tidelog.replica.held import ShelfHeld
+from tidelog.replica.ports import Shelf
+from tidelog.wire.errors import ProtocolError
+from tidelog.wire.frames import Page, Part, Record
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.standings import Standings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A page that came out as it was sent.
+
+    Attributes:
+        parts: what it says of channels, as a `Delta` would.
+        account: what the service takes the device to have once it has the page.
+    """
+
+    parts: tuple[Part, ...]
+    account: Standings
+
+
+def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
+    """Read a page.
+
+    Args:
+        page: from the service.
+        question: that it answers; what it stated stays pinned there, whatever arrives meanwhile.
+        shelf: the device's records and dictionaries.
+
+    Raises:
+        ProtocolError: the page is damaged, speaks of channels that were not asked for, or was made for a
+            device that holds something else (code ``context``).
+    """
+    account = question.account.copy()
+    before = account.names()
+    account.tell(page.told, page.gone)
+    _check_scope(page, question)
+    arrivals: list[Arrival] = []
+    if page.content is not None:
+        held = ShelfHeld(shelf, account, question.rule)
+        dictionary = _dictionary(question.dictionary, shelf) if page.content.dictionary else b""
+        arrivals = unpack(page.content, list(account), rule=question.rule, held=held, dictionary=dictionary)
+    told = {
+        one.channel if isinstance(one.channel, str) else before[one.channel]: one.voids for one in page.told
+    }
+    parts = _parts(account, told, {arrival.channel: arrival for arrival in arrivals})
+    for arrival in arrivals:
+        account.add(arrival.channel, RangeSet.of(entry.seq for entry in arrival.records))
+    return Opened(parts=parts, account=account)
+
+
+def _dictionary(number: int, shelf: Shelf) -> bytes:
+    if number == BUILTIN:
+        return builtin().data
+    held = shelf.dictionary(number)
+    if held is None:
+        raise ProtocolError(f"a page after dictionary {number}, which the device lacks")
+    return held.data
+
+
+def _check_scope(page: Page, question: Question) -> None:
+    asked = question.channels
+    named = [one.channel for one in page.told if isinstance(one.channel, str)]
+    if asked is not None and not set(asked).issuperset(named):
+        raise ProtocolError("a page of channels that were not asked for")
+    if any(name not in question.account for name in page.gone):
+        raise ProtocolError("channels are gone that were not asked for")
+
+
+def _parts(account: Standings, told: dict[str, RangeSet], arrivals: dict[str, Arrival]) -> tuple[Part, ...]:
+    parts = []
+    for standing in account:
+        if standing.channel not in told and standing.channel not in arrivals:
+            continue
+        arrival = arrivals.get(standing.channel)
+        parts.append(
+            Part(
+                channel=standing.channel,
+                epoch=standing.epoch,
+                head=arrival.head if arrival else standing.head,
+                floor=standing.floor,
+                voids=told.get(standing.channel, EMPTY),
+                records=tuple([_record(entry) for entry in arrival.records]) if arrival else (),
+            )
+        )
+    return tuple(parts)
+
+
+def _record(entry: Entry) -> Record:
+    meta = entry.meta
+    return Record(
+        seq=entry.seq,
+        author=meta.author,
+        time=meta.time,
+        body=entry.body,
+        kind=meta.kind,
+        sent=meta.time + meta.lag,
+        content_type=meta.content_type,
+        size=entry.body_bytes + meta.cut,
+    )

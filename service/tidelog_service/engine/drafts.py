@@ -1,0 +1,259 @@
+"""A page before its bodies are compressed: what to tell, which records may go, what primes them.
+
+Work grows with what is missing: what is lacking is told by ranges, and rows are read until a page is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, islice, takewhile
+from typing import Final
+
+from tidelog.codec import bodies
+from tidelog.codec.context import Context, Entry, choose, history_records
+from tidelog.codec.page import Lack
+from tidelog.wire import runs
+from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.standings import Standings, Told
+from tidelog_service.engine.inquiries import Inquiry
+from tidelog_service.engine.ports import Log, Store
+from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
+
+_TOLD_BYTES: Final = 12
+"""Of what is told of a channel beside its name, generously."""
+
+_NAME_BYTES: Final = 3
+"""The length before a string, generously."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What may go into a page.
+
+    Attributes:
+        inquiry: what was asked; its account is as the page's header leaves it.
+        logs: the channels in scope, by name.
+        places: of the channels in the account that was stated.
+        told: the page's header.
+        gone: channels of the account that are not to be had.
+        untold: whether there is something to tell of channels for which the header has no room.
+        hidden: those that can be had, and whose records can not go before they are told.
+        primable: whether both sides have the same account of what the device holds; not where the header had
+            no room for what became of its channels.
+        lacks: the channels with records in ``entries``, ascending by place.
+        entries: records that may go, in the order of the answer.
+        lacking: how many records the device lacks in all.
+    """
+
+    inquiry: Inquiry
+    logs: Mapping[str, Log]
+    places: Mapping[str, int]
+    told: list[Told] = field(default_factory=list)
+    gone: tuple[str, ...] = ()
+    untold: bool = False
+    hidden: list[Log] = field(default_factory=list)
+    primable: bool = True
+    lacks: list[Lack] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    lacking: int = 0
+
+    @property
+    def text_bytes(self) -> int:
+        """Of the bodies that may go, with their ends."""
+        return sum(bodies.size(entry.body) for entry in self.entries)
+
+    @property
+    def first_bytes(self) -> int:
+        """Of the first body, with its end; 0 where there is none."""
+        return bodies.size(self.entries[0].body) if self.entries else 0
+
+    def primed(self, store: Store, memory: Memory, context_bytes: int) -> Context:
+        """What primes the page, for a budget of context."""
+        held = StoredHeld(store, memory, self.logs, self.inquiry.account, self.inquiry.terms.rule)
+        lacking = [(lack.channel, lack.seqs) for lack in self.lacks]
+        return choose(lacking, held, context_bytes, history=history_records(len(self.entries)))
+
+
+def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes_max: int) -> Draft:
+    """Find what a page may have.
+
+    Args:
+        inquiry: what the device has and asks for; its account is changed as the page's header tells.
+        logs: every channel that the device's user may read, by name; nothing else is ever looked at.
+        store: read by primary-key ranges only.
+        text_bytes_max: bodies beyond so many bytes are not read: the page will hold no more.
+
+    Raises:
+        Unavailable: the store failed.
+        ProtocolError: there are more channels than an account may have (code LIMIT).
+    """
+    account = inquiry.account
+    places = {name: at for at, name in enumerate(account.names())}
+    scope = logs if inquiry.terms.everywhere else {name: logs[name] for name in places if name in logs}
+    made = Draft(inquiry=inquiry, logs=scope, places=places)
+    room = _miss(made, room=inquiry.limit_bytes // 2)
+    room = _tell(made, room=room)
+    account.tell(made.told, made.gone)
+    lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
+    made.lacking = sum(lack.seqs.count for lack in lacks)
+    lines = {
+        lack.channel: Line(
+            store,
+            scope[lack.channel],
+            lack.seqs,
+            rule=inquiry.terms.rule,
+            others=len(lacks),
+        )
+        for lack in lacks
+    }
+    _read(made, list(lines.values()), text_bytes_max)
+    if any(line.voids() for line in lines.values()):
+        _void(made, lines, room=room)
+        lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
+    concerned = {entry.channel for entry in made.entries}
+    made.lacks = [lack for lack in lacks if lack.channel in concerned]
+    return made
+
+
+def _miss(made: Draft, *, room: int) -> int:
+    """Name channels of the account that are not to be had, as far as there is room; what is left of it."""
+    missing = [name for name in made.places if name not in made.logs]
+    sizes = accumulate(_NAME_BYTES + len(name.encode()) for name in missing)
+    fitting = list(takewhile(lambda size: size <= room, sizes))
+    made.gone = tuple(missing[: len(fitting)])
+    made.untold = len(made.gone) < len(missing)
+    made.primable = not made.untold
+    return room - (fitting[-1] if fitting else 0)
+
+
+def _tell(made: Draft, *, room: int) -> int:
+    """Say what is new of channels beside records, as far as there is room; what is left of it.
+
+    What became of the device's own channels goes first, as pages are made for what it holds; then those
+    that it does not know, the ones written last first.
+    """
+    account = made.inquiry.account
+    by_place = made.places if made.inquiry.terms.rule.by_channel else {}
+    for log in sorted(
+        made.logs.values(),
+        key=lambda log: (log.name not in account, by_place.get(log.name, 0), -log.time, log.name),
+    ):
+        standing = account.get(log.name)
+        if standing is not None and (standing.epoch, standing.floor) == (log.epoch, log.floor):
+            continue
+        cost = _TOLD_BYTES + (len(log.name.encode()) if standing is None else 0)
+        if made.hidden or cost > room:
+            made.untold = True
+            made.primable = made.primable and standing is None
+            made.hidden.append(log)
+            continue
+        room -= cost
+        named = log.name if standing is None else made.places[log.name]
+        made.told.append(Told(named, log.epoch, log.floor))
+    return room
+
+
+def _lacks(account: Standings, logs: Mapping[str, Log], *, newest: int) -> list[Lack]:
+    found = []
+    for place, standing in enumerate(account):
+        log = logs.get(standing.channel)
+        if log is None or log.epoch != standing.epoch:
+            continue
+        if standing.want is None and not newest and standing.have.runs == ((log.floor, log.head + 1),):
+            continue  # the rule, and there may be a thousand of them
+        seqs = standing.lacking(log.head, newest=newest)
+        if seqs:
+            found.append(Lack(place, standing.channel, log.head, seqs))
+    return found
+
+
+def _read(made: Draft, lines: Sequence[Line], text_bytes_max: int) -> None:
+    left = min(text_bytes_max, PAGE_BODIES_BYTES_MAX)
+    hides = _hider(made)
+    for entry in ordered(lines, made.inquiry.terms.rule):
+        if hides(entry):
+            return
+        left -= bodies.size(entry.body)
+        if made.entries and (left < 0 or len(made.entries) >= PAGE_RECORDS_MAX):
+            return
+        made.entries.append(entry)
+
+
+def _hider(made: Draft) -> Callable[[Entry], bool]:
+    """Tells of a record whether one of a hidden channel may come before it."""
+    rule = made.inquiry.terms.rule
+    if not made.hidden:
+        return lambda _entry: False
+    if rule.by_channel:
+        first = min(made.places.get(log.name, len(made.places)) for log in made.hidden)
+        return lambda entry: made.places.get(entry.channel, first) > first
+    if rule.oldest_first:
+        return lambda _entry: True
+    time = max(log.time for log in made.hidden)
+    return lambda entry: entry.meta.time <= time
+
+
+def _void(made: Draft, lines: Mapping[str, Line], *, room: int) -> None:
+    """Numbers without a record need none any more; the device is told, and asks for them no longer.
+
+    Those between the records of a page must be told with it; where there is no room for them, fewer records
+    go, and without any as many of the numbers as there is room for.
+    """
+    voids = every = {channel: found for channel, line in lines.items() if (found := line.voids())}
+    while made.entries and _void_bytes(made, voids) > room:
+        made.untold = True
+        del made.entries[len(made.entries) // 2 :]
+        voids = _passed(made, every) if made.entries else every
+    while _void_bytes(made, voids) > room:
+        voids = _halved(voids, oldest_first=made.inquiry.terms.rule.oldest_first)
+    for channel, seqs in voids.items():
+        made.lacking -= seqs.count
+        made.inquiry.account.add(channel, seqs)
+        _tell_voids(made, channel, seqs)
+
+
+def _passed(made: Draft, voids: Mapping[str, RangeSet]) -> dict[str, RangeSet]:
+    """Those of the voids that lie before the last record of their channel that may go."""
+    last = {entry.channel: entry.seq for entry in made.entries}
+    oldest_first = made.inquiry.terms.rule.oldest_first
+    before = {
+        channel: RangeSet([(0, seq) if oldest_first else (seq, max(seq, voids[channel].stop))])
+        for channel, seq in last.items()
+        if channel in voids
+    }
+    return {channel: found for channel, seqs in before.items() if (found := voids[channel] & seqs)}
+
+
+def _halved(voids: Mapping[str, RangeSet], *, oldest_first: bool) -> dict[str, RangeSet]:
+    """The first half of the channels, or of the runs of the only one."""
+    if len(voids) > 1:
+        return dict(islice(voids.items(), len(voids) // 2))
+    return {
+        channel: RangeSet.of_sorted(seqs.runs[:half] if oldest_first else seqs.runs[-half:])
+        for channel, seqs in voids.items()
+        if (half := len(seqs.runs) // 2)
+    }
+
+
+def _void_bytes(made: Draft, voids: Mapping[str, RangeSet]) -> int:
+    told = {one.channel for one in made.told}
+    size = 0
+    for channel, seqs in voids.items():
+        name = made.places.get(channel, channel)
+        size += 0 if name in told else _TOLD_BYTES
+        size += len(runs.encode(seqs)) + _NAME_BYTES
+    return size
+
+
+def _tell_voids(made: Draft, channel: str, seqs: RangeSet) -> None:
+    standing = made.inquiry.account.get(channel)
+    if standing is None:
+        raise ValueError(f"{channel!r} is not in the account")
+    told = Told(made.places.get(channel, channel), standing.epoch, standing.floor, seqs)
+    at = next((at for at, one in enumerate(made.told) if one.channel == told.channel), None)
+    if at is None:
+        made.told.append(told)
+    else:
+        made.told[at] = told

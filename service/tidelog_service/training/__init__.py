@@ -1,0 +1,1 @@
+"""How a dictionary is trained on a deployment's records, and what it brings."""

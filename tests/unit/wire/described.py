@@ -1,0 +1,114 @@
+"""Frames that have no JSON form, as the vectors describe them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from tidelog.wire import jsonform
+from tidelog.wire.frames import Content, Frame, Model, Page, Resync, Statement, SyncRequest
+from tidelog.wire.json_sync import to_ranges
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.standings import Change, Growth, Standing, Standings, Told
+
+PAGE_FIELDS = (
+    "by_channel",
+    "pages",
+    "keep",
+    "context_bytes",
+    "newest",
+    "room",
+    "dictionary",
+    "seconds",
+    "plain",
+)
+"""Of a request, those that JSON lacks."""
+
+
+def frame_of(told: dict[str, Any]) -> Frame:
+    """The frame that is described."""
+    match told["type"]:
+        case "resync":
+            return resync_of(told)
+        case "page":
+            return page_of(told)
+        case _:
+            return request_of(told)
+
+
+def seqs_of(ranges: object) -> RangeSet:
+    """A set of seqs."""
+    return to_ranges(ranges) if ranges else EMPTY
+
+
+def request_of(told: dict[str, Any]) -> SyncRequest:
+    """A request in full: as in JSON, and the fields for pages."""
+    more = {name: told[name] for name in PAGE_FIELDS if name in told}
+    plain = {name: value for name, value in told.items() if name not in PAGE_FIELDS}
+    request = jsonform.decode(json.dumps(plain).encode())
+    if not isinstance(request, SyncRequest):
+        raise TypeError(told)
+    return replace(request, **more)
+
+
+def resync_of(told: dict[str, Any]) -> Resync:
+    """A request by token."""
+    return Resync(
+        rid=told["id"],
+        token=bytes.fromhex(told["token"]),
+        digest=int(told["digest"], 16),
+        grown=tuple(Growth(place, size) for place, size in told.get("grown", ())),
+        changes=tuple(
+            Change(one["place"], seqs_of(one.get("added")), seqs_of(one.get("dropped")))
+            for one in told.get("changes", ())
+        ),
+        statements=tuple(
+            Statement(channel=name, epoch=one["epoch"], have=seqs_of(one["ranges"]))
+            for name, one in told.get("have", {}).items()
+        ),
+        room=told.get("room", 0),
+    )
+
+
+def page_of(told: dict[str, Any]) -> Page:
+    """A page, its records as they travel."""
+    return Page(
+        rid=told["id"],
+        more=told.get("more", False),
+        told=tuple(
+            Told(
+                one["channel"] if "channel" in one else one["place"],
+                one["epoch"],
+                one.get("floor", 1),
+                seqs_of(one.get("voids")),
+            )
+            for one in told.get("told", ())
+        ),
+        gone=tuple(told.get("gone", ())),
+        token=bytes.fromhex(told.get("token", "")),
+        dictionary=told.get("dictionary", 0),
+        content=_content(told["records"]) if "records" in told else None,
+    )
+
+
+def _content(told: dict[str, Any]) -> Content:
+    model = told["model"]
+    return Content(
+        codec=told["codec"],
+        model=Model(model["context_bytes"], model["memory_bytes"], model["order"]),
+        dictionary=told.get("dictionary", False),
+        plain=told["plain"],
+        check=bytes.fromhex(told["check"]),
+        columns=bytes.fromhex(told["string"]),
+        authors=tuple(told.get("authors", ())),
+        types=tuple(told.get("types", ())),
+        bodies=bytes.fromhex(told["bodies"]),
+    )
+
+
+def account_of(told: list[dict[str, Any]]) -> Standings:
+    """An account."""
+    return Standings(
+        Standing(one["channel"], one["epoch"], seqs_of(one["have"]), one.get("floor", 1)) for one in told
+    )

@@ -19,9 +19,10 @@ from typing import Final
 
 from bench.report import Result, interleaved, show
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import NewRow

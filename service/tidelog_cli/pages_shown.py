@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidelog.wire.frames import Content, Page, Resync, Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.page_frames import Content, Page, Resync
 from tidelog.wire.standings import Told
+from tidelog.wire.statements import Statement
 
 
 def asked(frame: SyncRequest) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from tidelog.codec.parcels import expand
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame, Page, Presence, Resync, SyncRequest
+from tidelog.wire.frames import Frame, Presence, SyncRequest
 from tidelog.wire.json_messages import body_fields
 from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode
 from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic

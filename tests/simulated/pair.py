@@ -10,8 +10,9 @@ from tidelog.codec.page import Rule
 from tidelog.replica.steps import Event, SyncEnded, SyncReport
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Frame, Page
+from tidelog.wire.frames import Frame
 from tidelog.wire.mqttsize import publish_bytes
+from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.topics import reply_topic
 from tidelog_service.engine.core import Engine

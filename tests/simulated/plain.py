@@ -10,9 +10,10 @@ from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.frames import Delta, Part, Presence, Push, Receipts, Record, Statement, SyncRequest
+from tidelog.wire.frames import Delta, Part, Presence, Push, Receipts, Record, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.statements import Statement
 from tidelog.wire.topics import messages_topic, put_topic, sync_topic
 
 _RETRY_S = 7.0

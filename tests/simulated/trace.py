@@ -10,26 +10,15 @@ from tidelog.replica.ports import Holding
 from tidelog.replica.steps import Arrived, Event, Receipted, Refused, Renumbered, SyncEnded, Trouble
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import (
-    Delta,
-    Fault,
-    Frame,
-    Messages,
-    Page,
-    Part,
-    Push,
-    Receipts,
-    Record,
-    Resync,
-    Statement,
-    SyncRequest,
-)
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Part, Push, Receipts, Record, SyncRequest
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Told
+from tidelog.wire.statements import Statement
 
 _BODY_SHOWN = 16
 _LISTED_MAX = 3

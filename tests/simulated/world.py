@@ -18,7 +18,8 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Frame, Page, Push
+from tidelog.wire.frames import Delta, Frame, Push
+from tidelog.wire.page_frames import Page
 from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database

@@ -17,8 +17,9 @@ from tidelog.codec.press import Pressed
 from tidelog.codec.registry import expand
 from tidelog.wire import metadata, parts
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import CODEC_NONE, Content, Model
+from tidelog.wire.frames import CODEC_NONE
 from tidelog.wire.metadata import Item, Line, Meta
+from tidelog.wire.page_frames import Content, Model
 from tidelog.wire.parts import Part
 from tidelog.wire.quantities import Reader, Writer
 from tidelog.wire.ranges import RangeSet

@@ -9,7 +9,8 @@ from tidelog.codec.deflate import Deflate
 from tidelog.codec.plain import Plain
 from tidelog.codec.ppmd import Ppmd
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import CODEC_NONE, Model
+from tidelog.wire.frames import CODEC_NONE
+from tidelog.wire.page_frames import Model
 
 _NAMES: Final = {Plain.name: Plain.id, Deflate.name: Deflate.id, Ppmd.name: Ppmd.id}
 

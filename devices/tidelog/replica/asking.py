@@ -9,10 +9,12 @@ from tidelog.codec.page import Rule
 from tidelog.replica.holdings import RUN_BYTES, Holdings
 from tidelog.replica.ports import Holding
 from tidelog.replica.tokens import Token, Tokens, scope_of
-from tidelog.wire.frames import Resync, Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Differences, Standing, Standings, differences
+from tidelog.wire.statements import Statement
 
 _ENTRY_BYTES = 12
 """What is said of a channel beside its name and runs, generously."""

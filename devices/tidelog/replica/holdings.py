@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tidelog.replica.ports import Holding, Record
-from tidelog.wire.frames import Part, Statement
+from tidelog.wire.frames import Part
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
+from tidelog.wire.statements import Statement
 
 RUN_BYTES = 6
 """A run and the hole before it as a request states them, generously."""

@@ -40,10 +40,11 @@ from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable, UsageError, error_for
 from tidelog.wire.fetching import Piece
-from tidelog.wire.frames import Delta, Fault, Frame, Page, Part, Push, Receipts, Rejection, Resync
+from tidelog.wire.frames import Delta, Fault, Frame, Part, Push, Receipts, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
 from tidelog.wire.limits import CONTEXT_BYTES_MAX, SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush

@@ -11,7 +11,8 @@ from tidelog.replica.asking import Question
 from tidelog.replica.held import ShelfHeld
 from tidelog.replica.ports import Shelf
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Page, Part, Record
+from tidelog.wire.frames import Part, Record
+from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standings
 

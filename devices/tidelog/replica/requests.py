@@ -16,10 +16,11 @@ from tidelog.replica.holdings import Holdings
 from tidelog.replica.steps import Chance, SyncReport
 from tidelog.replica.tokens import Tokens
 from tidelog.replica.tuning import Tuning, backoff
-from tidelog.wire.frames import Resync, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, ROOM_BYTES_MIN
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.packed import encode
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.topics import reply_topic, sync_topic
 
 _LENGTH_BYTES = 2

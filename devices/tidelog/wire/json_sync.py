@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Part, Push, Record, Statement, SyncRequest
+from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest
 from tidelog.wire.json_messages import body_fields, kind_and_type, take_body
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import (
@@ -23,6 +23,7 @@ from tidelog.wire.limits import (
     TIME_MS_STOP,
 )
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
+from tidelog.wire.statements import Statement
 
 
 def from_sync(frame: SyncRequest) -> dict[str, JsonValue]:

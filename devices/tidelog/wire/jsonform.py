@@ -12,8 +12,9 @@ from typing import Final
 from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Page, Push, Receipts, Resync, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
 

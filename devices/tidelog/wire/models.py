@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import MODEL_ORDERS, Model
 from tidelog.wire.limits import MODEL_BYTES_MAX
+from tidelog.wire.page_frames import MODEL_ORDERS, Model
 
 _CONTEXT_UNIT: Final = 2_048
 CONTEXT_CODES: Final = 8

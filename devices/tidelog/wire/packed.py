@@ -21,21 +21,11 @@ from tidelog.wire import (
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import (
-    Delta,
-    Fault,
-    Frame,
-    Messages,
-    Page,
-    Push,
-    Receipts,
-    Resync,
-    SyncRequest,
-    Type,
-)
+from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.packed_sync import Compress, Expand
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
 

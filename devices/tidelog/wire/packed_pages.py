@@ -11,7 +11,6 @@ from typing import Final
 from tidelog.wire import cbor, fields, models, runs, series, varint
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Content, Page, Resync
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
     CHECK_BYTES,
@@ -22,6 +21,7 @@ from tidelog.wire.limits import (
     TOKEN_BYTES,
 )
 from tidelog.wire.packed_sync import from_statements, to_set, to_statements
+from tidelog.wire.page_frames import Content, Page, Resync
 from tidelog.wire.standings import Change, Growth, Told
 
 REST: Final = Layout(what="a resync", required=0, defaults=(b"", 0, [], []), extensible=True)

@@ -14,7 +14,7 @@ from typing import Final
 from tidelog.wire import columns, fields, models, runs, series
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import CODEC_NONE, Delta, Part, Push, Record, Statement, SyncRequest
+from tidelog.wire.frames import CODEC_NONE, Delta, Part, Push, Record, SyncRequest
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import (
     CODEC_STOP,
@@ -27,6 +27,7 @@ from tidelog.wire.limits import (
     STATEMENTS_MAX,
 )
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
+from tidelog.wire.statements import Statement
 
 Compress = Callable[[Sequence[bytes]], bytes]
 """Turns the bodies of a page into the bytes that travel, with the codec that the frame names."""

@@ -8,7 +8,8 @@ from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
-from tidelog.wire.frames import Fault, Messages, Presence, Resync, SyncRequest
+from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.page_frames import Resync
 from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Part, Record, Statement, SyncRequest
+from tidelog.wire.frames import Delta, Part, Record, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.ports import Log, NewRow, Row, Store
 
 FRAME_BYTES = 24

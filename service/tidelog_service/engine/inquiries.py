@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tidelog.codec.page import Rule
-from tidelog.wire.frames import Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.standings import Standing, Standings
+from tidelog.wire.statements import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from tidelog.codec.page import pack
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
-from tidelog.wire.frames import Content, Fault, Model, Page, Resync, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings

@@ -11,7 +11,8 @@ from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
-from tidelog.wire.frames import Fault, Message, Messages, Presence, Resync, SyncRequest
+from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine import parcels

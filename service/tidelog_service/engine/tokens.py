@@ -15,8 +15,8 @@ import cbor2
 
 from tidelog.codec.page import Rule
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Resync
 from tidelog.wire.limits import TOKEN_BYTES
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.standings import Standings, dump, load
 from tidelog_service.engine.inquiries import Inquiry, Terms, standing_of
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from tidelog.wire.frames import Content, Frame, Model, Page, Resync, Statement, SyncRequest
+from tidelog.wire.frames import Frame, SyncRequest
 from tidelog.wire.packed import encode
+from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Told
+from tidelog.wire.statements import Statement
 from tidelog_cli.packets import Packet
 from tidelog_cli.rendering import described, lines
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Fault, Message, Messages, Statement, SyncRequest
+from tidelog.wire.frames import Fault, Message, Messages, SyncRequest
 from tidelog.wire.payload import Encoding, encode
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.statements import Statement
 from tidelog_cli.packets import Packet
 from tidelog_cli.rendering import described, lines
 

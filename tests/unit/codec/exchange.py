@@ -10,8 +10,8 @@ from tidelog.codec.context import HISTORY_MAX, Entry, Key, merged
 from tidelog.codec.deflate import Deflate
 from tidelog.codec.page import Arrival, Lack, Rule, pack, prime, unpack
 from tidelog.codec.press import PressJob, press
-from tidelog.wire.frames import Content, Model
 from tidelog.wire.metadata import Meta
+from tidelog.wire.page_frames import Content, Model
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standing
 

@@ -12,8 +12,9 @@ from tidelog.codec.page import Arrival, Lack, Rule, prime
 from tidelog.codec.ppmd import Ppmd
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import CODEC_NONE, Content, Model, Page
+from tidelog.wire.frames import CODEC_NONE
 from tidelog.wire.metadata import Meta
+from tidelog.wire.page_frames import Content, Model, Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing
 from unit.codec.exchange import (

@@ -14,7 +14,7 @@ from tidelog.codec.deflate import Deflate
 from tidelog.codec.ppmd import Ppmd
 from tidelog.wire import packed, parts
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import CODEC_NONE, Content, Model, Page
+from tidelog.wire.frames import CODEC_NONE
 from tidelog.wire.limits import (
     PAGE_BODIES_BYTES_MAX,
     PAGE_RECORDS_MAX,
@@ -22,6 +22,7 @@ from tidelog.wire.limits import (
     STATEMENTS_MAX,
 )
 from tidelog.wire.metadata import Meta
+from tidelog.wire.page_frames import Content, Model, Page
 from tidelog.wire.parts import Part
 from tidelog.wire.quantities import Writer
 from tidelog.wire.ranges import RangeSet

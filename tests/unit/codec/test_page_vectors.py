@@ -12,8 +12,9 @@ from tidelog.codec.context import HISTORY_MAX, Key, history_records
 from tidelog.codec.page import Lack, Rule, prime
 from tidelog.codec.registry import offered
 from tidelog.wire import packed, parts
-from tidelog.wire.frames import Content, Page, Resync, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.metadata import Meta
+from tidelog.wire.page_frames import Content, Page, Resync
 from tidelog.wire.quantities import Reader
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standing, Standings

@@ -8,9 +8,10 @@ from tidelog.codec.deflate import Deflate
 from tidelog.codec.plain import Plain
 from tidelog.codec.ppmd import Ppmd, memory_bytes
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import CODEC_NONE, Model
+from tidelog.wire.frames import CODEC_NONE
 from tidelog.wire.limits import CODEC_STOP
 from tidelog.wire.packed_pages import CODECS_STOP
+from tidelog.wire.page_frames import Model
 
 TEXT = b"the tide is high\0" * 4
 HELD = b"the tide is low\0"

@@ -10,8 +10,9 @@ from tidelog.codec.deflate import Deflate
 from tidelog.codec.ppmd import Ppmd
 from tidelog.wire import packed
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import CODEC_NONE, Page, Resync
+from tidelog.wire.frames import CODEC_NONE
 from tidelog.wire.mqttsize import publish_bytes
+from tidelog.wire.page_frames import Page, Resync
 from unit.codec.exchange import Answer, Log, account_of, log_of, parted, records_of
 
 CODECS = pytest.mark.parametrize("codec", [CODEC_NONE, Deflate.id, Ppmd.id], ids=["none", "deflate", "ppmd"])

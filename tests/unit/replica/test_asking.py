@@ -15,9 +15,10 @@ from tidelog.replica.asking import Ability, Aim, Question, by_token, in_full, sc
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.ports import Holding
 from tidelog.replica.tokens import Token, Tokens
-from tidelog.wire.frames import Resync, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, SEQ_STOP
 from tidelog.wire.packed import encode
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings
 

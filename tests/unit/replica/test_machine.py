@@ -26,7 +26,6 @@ from tidelog.wire.frames import (
     Frame,
     Message,
     Messages,
-    Page,
     Part,
     Receipt,
     Receipts,
@@ -35,6 +34,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.mqttsize import delivery_bytes
+from tidelog.wire.page_frames import Page
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EVERYTHING, RangeSet

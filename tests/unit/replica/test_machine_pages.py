@@ -18,8 +18,9 @@ from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Fault, Page, Part, Push, Resync, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Part, Push, SyncRequest
 from tidelog.wire.frames import Record as WireRecord
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds

@@ -14,8 +14,9 @@ from tidelog.replica.asking import Question
 from tidelog.replica.pages import Opened, opened_page
 from tidelog.store.memory import MemoryStore
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import CODEC_NONE, Content, Model, Page, SyncRequest
+from tidelog.wire.frames import CODEC_NONE, SyncRequest
 from tidelog.wire.metadata import Meta
+from tidelog.wire.page_frames import Content, Model, Page
 from tidelog.wire.ranges import EMPTY
 from tidelog.wire.standings import Standing, Standings, Told
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from tidelog.wire import jsonform
-from tidelog.wire.frames import Content, Frame, Model, Page, Resync, Statement, SyncRequest
+from tidelog.wire.frames import Frame, SyncRequest
 from tidelog.wire.json_sync import to_ranges
+from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings, Told
+from tidelog.wire.statements import Statement
 
 PAGE_FIELDS = (
     "by_channel",

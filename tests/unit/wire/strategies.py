@@ -10,22 +10,16 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
-    MODEL_ORDERS,
-    Content,
     Delta,
     Fault,
     Message,
     Messages,
-    Model,
-    Page,
     Part,
     Push,
     Receipt,
     Receipts,
     Record,
     Rejection,
-    Resync,
-    Statement,
     SyncRequest,
 )
 from tidelog.wire.limits import (
@@ -53,10 +47,12 @@ from tidelog.wire.limits import (
 )
 from tidelog.wire.models import CONTEXTS_BYTES
 from tidelog.wire.packed_pages import CODECS_STOP
+from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Told
+from tidelog.wire.statements import Statement
 
 LEVELS = st.text(
     st.characters(codec="utf8", exclude_characters="/+#$", min_codepoint=32), min_size=1, max_size=6

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tidelog.wire import payload
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame, Page, Resync, Type
+from tidelog.wire.frames import Frame, Type
 from tidelog.wire.limits import VERSION
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from unit.wire.mutations import CHANGES, mutated

@@ -6,9 +6,10 @@ import pytest
 
 from tidelog.wire import jsonform
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Frame, Part, Push, Record, Statement, SyncRequest
+from tidelog.wire.frames import Delta, Frame, Part, Push, Record, SyncRequest
 from tidelog.wire.limits import PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.ranges import EVERYTHING, RangeSet
+from tidelog.wire.statements import Statement
 
 RECORD = {"seq": 1, "author": "ann", "time": 5, "text": "hi"}
 PART = {"epoch": 9, "head": 7}

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 
 from tidelog.wire import jsonform
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import Delta, Frame, Page, Resync
+from tidelog.wire.frames import Delta, Frame
+from tidelog.wire.page_frames import Page, Resync
 from unit.wire.strategies import FRAMES
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from tidelog.wire import models
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import MODEL_ORDERS, Model
 from tidelog.wire.limits import CONTEXT_BYTES_MAX, MODEL_BYTES_MAX
+from tidelog.wire.page_frames import MODEL_ORDERS, Model
 
 MIB = 1 << 20
 

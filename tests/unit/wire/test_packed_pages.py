@@ -9,10 +9,12 @@ from hypothesis import given
 
 from tidelog.wire import packed, runs, varint
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Content, Model, Page, Resync, Statement, Type
+from tidelog.wire.frames import Type
 from tidelog.wire.limits import PAGE_RECORDS_MAX, SEQ_STOP, STATEMENTS_MAX, VERSION
+from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
+from tidelog.wire.statements import Statement
 from unit.wire.payloads import refusal
 from unit.wire.strategies import pages, resyncs
 

@@ -8,9 +8,10 @@ from hypothesis import given
 
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import Delta, Part, Push, Record, Statement, SyncRequest, Type
+from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest, Type
 from tidelog.wire.limits import PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.ranges import EVERYTHING, RangeSet
+from tidelog.wire.statements import Statement
 from unit.wire.payloads import payload_of, refusal
 from unit.wire.strategies import PAGE_REQUESTS
 

@@ -8,10 +8,11 @@ import re
 import pytest
 
 from tidelog.wire import packed, parts
-from tidelog.wire.frames import MODEL_ORDERS, Content, Model, Page, Resync, SyncRequest, Type
+from tidelog.wire.frames import SyncRequest, Type
 from tidelog.wire.json_sync import to_ranges
 from tidelog.wire.limits import STATEMENTS_MAX
 from tidelog.wire.mqttsize import publish_bytes
+from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync
 from tidelog.wire.parts import Part
 from tidelog.wire.quantities import Numbers, Writer
 from tidelog.wire.ranges import EMPTY, RangeSet

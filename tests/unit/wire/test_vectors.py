@@ -12,7 +12,8 @@ import pytest
 from tidelog.wire import jsonform, packed
 from tidelog.wire.digest import message_digest
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Frame, Messages, Page, Resync
+from tidelog.wire.frames import Frame, Messages
+from tidelog.wire.page_frames import Page, Resync
 from unit.wire import described
 
 FOLDER = Path(__file__).parents[2] / "vectors"

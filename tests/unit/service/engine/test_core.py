@@ -18,23 +18,14 @@ from tidelog.wire import payload as wire
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import (
-    Delta,
-    Fault,
-    Frame,
-    Message,
-    Messages,
-    Push,
-    Receipts,
-    Statement,
-    SyncRequest,
-)
+from tidelog.wire.frames import Delta, Fault, Frame, Message, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
 from tidelog.wire.parcels import Basis
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
 from tidelog_service.engine.dictionaries import NoLibrary

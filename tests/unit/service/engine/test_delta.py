@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from simulated.samples import EPOCH, runs
 from simulated.shelf import USERS, Shelf
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Part, Statement, SyncRequest
+from tidelog.wire.frames import Delta, Part, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_BYTES_MAX, SEQ_STOP
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.delta import answer, missing
 from tidelog_service.engine.ports import Log
 

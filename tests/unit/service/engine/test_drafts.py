@@ -10,9 +10,9 @@ import pytest
 from simulated.shelf import Shelf
 from tidelog.codec.page import Rule
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Page
 from tidelog.wire.limits import PAGE_RECORDS_MAX, ROOM_BYTES_MIN, STATEMENTS_MAX
 from tidelog.wire.packed import encode
+from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing, Standings, Told
 from tidelog_service.engine.drafts import Draft, draft

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tidelog.codec.page import Rule
-from tidelog.wire.frames import Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.inquiries import standing_of, stated
 
 REQUEST = SyncRequest(

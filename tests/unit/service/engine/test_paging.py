@@ -16,11 +16,13 @@ from tidelog.codec.press import Pressed, PressJob
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Fault, Frame, Page, Resync, Statement, SyncRequest
+from tidelog.wire.frames import Fault, Frame, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, ROOM_BYTES_MIN, SEQ_STOP, STATEMENTS_MAX
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds, Packet
 from tidelog_service.engine.ports import KeptToken

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from tidelog.codec.page import Rule
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Resync, Statement
 from tidelog.wire.limits import SEQ_STOP, STATEMENTS_MAX
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings
+from tidelog.wire.statements import Statement
 from tidelog_service.engine import tokens
 from tidelog_service.engine.inquiries import Terms
 from tidelog_service.engine.tokens import ACCOUNT_BYTES_MAX, PENDING_MAX, Kept, asked, load_kept, made

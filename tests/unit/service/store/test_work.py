@@ -11,10 +11,12 @@ import pytest
 
 from tidelog.codec import offered
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Page, Resync, Statement, SyncRequest
+from tidelog.wire.frames import SyncRequest
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Standing, Standings
+from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import NewRow

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tidelog.replica.ports import Changes, Outgoing, Record
+from tidelog.codec.dictionaries import Dictionary
+from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record
+from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
+from tidelog.wire.ranges import RangeSet
 
 
 class Chance(Protocol):
@@ -133,3 +136,47 @@ class Step:
     changes: Changes = field(default_factory=Changes)
     send: tuple[Outgoing, ...] = ()
     events: tuple[Event, ...] = ()
+
+
+@dataclass(slots=True)
+class Effects:
+    """A step while it is put together; its fields are those of `Changes` and `Step`.
+
+    Attributes:
+        holdings: by channel, the last word on each.
+    """
+
+    records: list[tuple[int, Record]] = field(default_factory=list)
+    dropped: list[tuple[str, int, RangeSet]] = field(default_factory=list)
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    queued: list[OutboxEntry] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    next_n: int = 0
+    forgotten: list[bytes] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    outworn: tuple[int, ...] = ()
+    dictionaries: list[Dictionary] = field(default_factory=list)
+    send: list[Outgoing] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def arrived(self, epoch: int, fresh: list[Record]) -> None:
+        """Keep new records of one channel, and tell of them; none tell nothing."""
+        if fresh:
+            self.records += [(epoch, record) for record in fresh]
+            self.events.append(Arrived(records=tuple(fresh)))
+
+    def step(self) -> Step:
+        """What came of it."""
+        changes = Changes(
+            records=tuple(self.records),
+            dropped=tuple(self.dropped),
+            holdings=tuple(self.holdings.values()),
+            queued=tuple(self.queued),
+            settled=tuple(self.settled),
+            next_n=self.next_n,
+            forgotten=tuple(self.forgotten),
+            tokens=tuple(self.tokens),
+            outworn=self.outworn,
+            dictionaries=tuple(self.dictionaries),
+        )
+        return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

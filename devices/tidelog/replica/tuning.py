@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tidelog.replica.steps import Chance
+from tidelog.wire.errors import Code
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+
+LATER: Final = (Code.BUSY, Code.WINDOW)
+"""With these the service asks for the same again, later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

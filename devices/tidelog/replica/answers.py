@@ -1,0 +1,160 @@
+"""What an answer to a request does: its records are taken, then the sync goes on or ends.
+
+A page that does not come out is asked for once more, in full and without a context. See SPEC.md, "Delta",
+"Page" and "Fault".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tidelog.replica import endings
+from tidelog.replica.dictionaries import Dictionaries
+from tidelog.replica.holdings import Holdings
+from tidelog.replica.pages import opened_page
+from tidelog.replica.ports import Shelf
+from tidelog.replica.repairs import Repairs
+from tidelog.replica.requests import Job, Open, Requests
+from tidelog.replica.steps import Effects
+from tidelog.replica.trust import Trust
+from tidelog.replica.tuning import LATER
+from tidelog.wire.errors import Code, ProtocolError, error_for
+from tidelog.wire.frames import Delta, Fault, Part
+from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.mqttsize import plain_bytes
+from tidelog.wire.page_frames import Page
+from tidelog.wire.ranges import RangeSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Takes the answers that requests waited for.
+
+    Attributes:
+        requests: the queue that a job goes back to until it is over.
+        holdings: what the answers add to.
+        repairs: which they settle.
+        dictionaries: which pages name.
+        trust: which pages give, or shake.
+        reply_topic: on which answers come: what a record would have taken there alone.
+        live: whether channels in scope are wanted beyond their heads.
+    """
+
+    requests: Requests
+    holdings: Holdings
+    repairs: Repairs
+    dictionaries: Dictionaries
+    trust: Trust
+    reply_topic: str
+    live: bool
+
+    def delta(self, delta: Delta, answered: Open, *, now: float, effects: Effects) -> None:
+        """Take a delta."""
+        self._lose(delta.gone, answered.job)
+        news = False
+        for part in delta.parts:
+            if answered.asked_for(part.channel):
+                news = self._take(part, answered.job, effects) or news
+        self._proceed(answered, more=delta.more, news=news, now=now, effects=effects)
+
+    def page(self, page: Page, answered: Open, shelf: Shelf, *, now: float, effects: Effects) -> None:
+        """Take a page, which may build on what is on the shelf."""
+        try:
+            opened = opened_page(page, answered.question, shelf)
+        except ProtocolError as error:
+            self._distrust(answered.job, error, effects)
+            return
+        self.trust.keep(answered, page, opened, effects)
+        self._lose(page.gone, answered.job)
+        if not answered.job.max_bytes:
+            self.dictionaries.want(page.dictionary)
+        # Records of a page were lacking when it was asked for; a push may have brought the same meanwhile.
+        news = bool(page.gone) or any(part.records for part in opened.parts)
+        for part in opened.parts:
+            news = self._take(part, answered.job, effects) or news
+        self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
+
+    def fault(self, fault: Fault, waiting: Open, *, now: float, effects: Effects) -> None:
+        """Take a fault: the request is put in full, put later, or given up."""
+        if fault.code is Code.TOKEN and self.trust.forget(waiting.question.scope, effects):
+            self.requests.answered(fault.rid)
+            self.requests.resume(waiting.job)
+        elif fault.code in LATER:
+            self.requests.hold(now)
+        else:
+            self.requests.open = None
+            effects.events.append(endings.failed(waiting.job, error_for(fault.code, fault.text)))
+
+    def _lose(self, gone: Iterable[str], job: Job) -> None:
+        """Channels are not to be had: neither this job nor a repair asks for them again."""
+        job.gone |= set(gone)
+        self.repairs.forget(gone)
+
+    def _take(self, part: Part, job: Job, effects: Effects) -> bool:
+        """Take one channel's part of a page; whether it told anything new."""
+        before = self.holdings.get(part.channel)
+        holding, fresh = self.holdings.accept(part)
+        if not job.wanted_only and not job.max_bytes:
+            # With a budget only what came: repairs have none, and would bring the rest at once.
+            asked = RangeSet([(_first(job, part.head), part.head + 1)])
+            holding = self.holdings.want(part.channel, asked) or holding
+        effects.arrived(part.epoch, fresh)
+        job.records += len(fresh)
+        job.bytes_plain += plain_bytes(self.reply_topic, (len(one.body) for one in fresh))
+        if holding == before:
+            return False
+        effects.holdings[part.channel] = holding
+        return True
+
+    def _distrust(self, job: Job, error: ProtocolError, effects: Effects) -> None:
+        """A page did not come out: what the device holds is not what the service thinks, or it is damaged.
+
+        Nothing of it is kept; the device asks once more, in full and for pages made without what it holds.
+        """
+        self.trust.shake(self.requests.scopes(job), effects)
+        if job.primed:
+            job.primed = False
+            self.requests.resume(job)
+        else:
+            effects.events.append(endings.failed(job, error))
+
+    def _proceed(self, answered: Open, *, more: bool, news: bool, now: float, effects: Effects) -> None:
+        """After a page: the next one, or the end of the job."""
+        if more or answered.left_over:
+            self._go_on(answered, more=more, news=news, now=now, effects=effects)
+            return
+        if not answered.job.wanted_only:
+            self._want_scope(answered, effects)
+        for holding in self.holdings.by_channel.values():
+            if answered.asked_for(holding.channel):
+                self.repairs.settle(holding)
+        if not answered.job.repair:
+            effects.events.append(endings.ended(answered.job, now))
+
+    def _go_on(self, answered: Open, *, more: bool, news: bool, now: float, effects: Effects) -> None:
+        """Ask for the next page, unless that is of no use."""
+        job = answered.job
+        if not more:
+            answered.mark_served()
+        if more and not news and job.max_bytes:
+            effects.events.append(endings.spent(job, now))  # what did not fit now fits what is left even less
+        elif job.progressed(news=news or not more):
+            self.requests.resume(job)
+        else:
+            effects.events.append(endings.stalled(job))
+
+    def _want_scope(self, answered: Open, effects: Effects) -> None:
+        """The channels in scope are wanted from now on: up to their heads, and while live, beyond."""
+        for channel, known in list(self.holdings.by_channel.items()):
+            if answered.asked_for(channel) and channel not in answered.job.gone:
+                stop = SEQ_STOP if self.live else known.head + 1
+                first = _first(answered.job, known.head)
+                holding = self.holdings.want(channel, RangeSet([(first, max(first, stop))]))
+                if holding is not None:
+                    effects.holdings[channel] = holding
+
+
+def _first(job: Job, head: int) -> int:
+    """The first seq that a job asks for, of a log with this head."""
+    return max(1, head + 1 - job.rule.newest) if job.rule.newest else 1

@@ -1,0 +1,116 @@
+"""What the service's word on messages does: receipts settle them, rejections hold them (SPEC.md, "Receipts").
+
+A settled message leaves the outbox and becomes a record in one step: it is never in both, nor in neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tidelog.replica.holdings import Holdings
+from tidelog.replica.outbox import Outbox, speaks_of
+from tidelog.replica.ports import OutboxEntry, Record
+from tidelog.replica.repairs import Repairs
+from tidelog.replica.steps import Effects, Receipt, Receipted, Refused, Renumbered
+from tidelog.replica.tuning import LATER
+from tidelog.wire.errors import Code, error_for
+from tidelog.wire.frames import Receipt as WireReceipt
+from tidelog.wire.frames import Receipts, Rejection
+from tidelog.wire.ranges import RangeSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """Settles what waits in the outbox.
+
+    Attributes:
+        outbox: the messages.
+        holdings: where they become records.
+        repairs: which look for what a receipt shows to be missing.
+    """
+
+    outbox: Outbox
+    holdings: Holdings
+    repairs: Repairs
+
+    def take(self, frame: Receipts, now: float, effects: Effects) -> None:
+        """Take the answer to messages of this outbox."""
+        for rejection in frame.rejections:
+            self._reject(rejection, frame.highest, now, effects)
+        for receipt in frame.receipts:
+            entry = self.outbox.entries.get(receipt.n)
+            # Without a digest nothing is known of whose it is: the message is sent again.
+            if entry is None or entry.rejected or not receipt.digest:
+                continue
+            if speaks_of(receipt, entry) and receipt.channel == entry.channel:
+                self._settle(entry, receipt, frame.author, now, effects)
+            else:
+                # The number is another message's for good; that one's record comes by a sync.
+                self.renumber(receipt.n, above=frame.highest, effects=effects)
+
+    def renumber(self, n: int, *, above: int, effects: Effects) -> None:
+        """Send a message as a new one, with a number above all that either side has used."""
+        entry = self.outbox.renumber(n, above)
+        if entry is not None:
+            effects.settled.append(n)
+            effects.queued.append(entry)
+            effects.next_n = self.outbox.next_n
+            effects.events.append(Renumbered(old=n, new=entry.n))
+
+    def _settle(
+        self, entry: OutboxEntry, receipt: WireReceipt, author: str, now: float, effects: Effects
+    ) -> None:
+        """A message is stored: it leaves the outbox and becomes a record, in one transaction."""
+        self.outbox.remove(receipt.n)
+        effects.settled.append(receipt.n)
+        told = Receipt(channel=receipt.channel, seq=receipt.seq, time=receipt.time)
+        effects.events.append(Receipted(n=receipt.n, receipt=told))
+        if self.holdings.speaks_of(receipt.channel, receipt.epoch):
+            self._keep(entry, receipt, author, effects)
+        self.repairs.look(receipt.channel, self.holdings, now, epoch=receipt.epoch)
+
+    def _keep(self, entry: OutboxEntry, receipt: WireReceipt, author: str, effects: Effects) -> None:
+        holding = self.holdings.at(receipt.channel, receipt.epoch)
+        if receipt.seq not in holding.have:
+            effects.records.append((receipt.epoch, _record(entry, receipt, author)))
+        seq = RangeSet([(receipt.seq, receipt.seq + 1)])
+        effects.holdings[receipt.channel] = self.holdings.put(
+            replace(
+                holding,
+                have=holding.have | seq,
+                wanted=holding.wanted | seq,
+                head=max(holding.head, receipt.seq),
+            )
+        )
+
+    def _reject(self, rejection: Rejection, highest: int, now: float, effects: Effects) -> None:
+        entry = self.outbox.entries.get(rejection.n)
+        # Not even a conflict of another message is one of ours, which may be stored under this number.
+        if entry is None or entry.rejected or not speaks_of(rejection, entry):
+            return
+        if rejection.code is Code.CONFLICT:
+            self.renumber(rejection.n, above=highest, effects=effects)
+        elif rejection.code in LATER:
+            self.outbox.postpone(rejection.n, now)
+        else:
+            self._refuse(entry, rejection, effects)
+
+    def _refuse(self, entry: OutboxEntry, rejection: Rejection, effects: Effects) -> None:
+        refused = replace(entry, rejected=rejection.code.word)
+        self.outbox.put(refused)
+        effects.queued.append(refused)
+        error = error_for(rejection.code, f"the service refused the message to {entry.channel!r}")
+        effects.events.append(Refused(n=rejection.n, error=error))
+
+
+def _record(entry: OutboxEntry, receipt: WireReceipt, author: str) -> Record:
+    return Record(
+        channel=receipt.channel,
+        seq=receipt.seq,
+        author=author,
+        time=receipt.time,
+        sent=entry.sent or receipt.time,
+        kind=entry.kind,
+        body=entry.body,
+        content_type=entry.content_type,
+    )

@@ -7,7 +7,7 @@ sensor look like their neighbours; a small channel alone would not fill the budg
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice, repeat
@@ -101,6 +101,24 @@ def merged(lines: Iterable[Iterable[Entry]], *, oldest_first: bool = False) -> I
         oldest_first: which way; else the newest come first.
     """
     return merge(*lines, key=order, reverse=not oldest_first)
+
+
+def in_order(keys: Sequence[Key], read: Callable[[str, RangeSet], Iterable[Entry]]) -> list[Entry]:
+    """The records of some keys, in their order; each channel is read once, keys without one are left out.
+
+    Args:
+        keys: of any channels.
+        read: the records of some seqs of a channel.
+    """
+    by_channel: dict[str, list[int]] = {}
+    for channel, seq in keys:
+        by_channel.setdefault(channel, []).append(seq)
+    found = {
+        (channel, entry.seq): entry
+        for channel, seqs in by_channel.items()
+        for entry in read(channel, RangeSet.of(seqs))
+    }
+    return [found[key] for key in keys if key in found]
 
 
 def history_records(records: int) -> int:

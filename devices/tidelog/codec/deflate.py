@@ -18,8 +18,8 @@ _RAW: Final = -15
 _LEVEL: Final = 9
 _MEMORY: Final = 9
 
-_ZEROS_MAX: Final = 8
-"""Zero bytes that `shortest` leaves out: the end mark alone nearly always is one."""
+ZEROS_MAX: Final = 8
+"""Zero bytes that `Deflate.shortest` leaves out: the end mark alone nearly always is one."""
 
 
 class Deflate:
@@ -69,33 +69,29 @@ class Deflate:
         Raises:
             ProtocolError: the data is damaged or goes on after its end, or makes more (code LIMIT).
         """
-        text, over = _inflated(data, size_max, context)
-        if len(text) > size_max:
-            raise ProtocolError(f"a deflate stream makes more than {size_max} bytes", wire_code=Code.LIMIT)
-        if over:
-            raise ProtocolError("bytes after the end of a deflate stream")
-        return text
+        return self.lengthened(data, size_max, context, zeros=0)
 
-    def shortest(self, text: bytes, context: bytes) -> bytes:
-        """As `compress`, without up to 8 zero bytes at the end."""
+    def shortest(self, text: bytes, context: bytes, *, zeros: int = ZEROS_MAX) -> bytes:
+        """As `compress`, without zero bytes at the end, up to so many."""
         data = self.compress(text, context)
-        return data[:-_ZEROS_MAX] + data[-_ZEROS_MAX:].rstrip(b"\0")
+        return data[:-zeros] + data[-zeros:].rstrip(b"\0")
 
-    def lengthened(self, data: bytes, most: int, context: bytes) -> bytes:
+    def lengthened(self, data: bytes, most: int, context: bytes, *, zeros: int = ZEROS_MAX) -> bytes:
         """Undo `shortest`.
 
         Args:
             data: from a peer, of any content.
             most: bytes of the longest text allowed; nothing longer is made.
             context: as in `compress`.
+            zeros: as in `shortest`; 0 where none was left out.
 
         Raises:
             ProtocolError: the data is damaged or goes on after its end, or the text is longer (code LIMIT).
         """
-        text, over = _inflated(data + bytes(_ZEROS_MAX), most, context)
+        text, over = _inflated(data + bytes(zeros), most, context)
         if len(text) > most:
             raise ProtocolError(f"a text of more than {most} bytes", wire_code=Code.LIMIT)
-        if over > _ZEROS_MAX:
+        if over > zeros:
             raise ProtocolError("bytes after the end of a deflate stream")
         return text
 

@@ -6,7 +6,7 @@ codec and columns; the page has what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from tidelog.wire.metadata import Item, Line, Meta
 from tidelog.wire.page_frames import Content, Model
 from tidelog.wire.parts import Part
 from tidelog.wire.quantities import Reader, Writer
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing
 
 
@@ -109,8 +109,8 @@ def pack(
         dictionary: whether the request's dictionary stood before the context.
     """
     told = {(entry.channel, entry.seq): entry.meta for entry in records}
-    seqs = _seqs_by_channel(records)
-    rows = [RangeSet.of(seqs.get(lack.channel, ())) for lack in lacks]
+    seqs = seqs_by_channel(records)
+    rows = [seqs.get(lack.channel, EMPTY) for lack in lacks]
     lines = _lines(lacks, rows, _history(primed, len(records), model), told)
     plain = metadata.is_plain(lines)
     way = Writer()
@@ -228,8 +228,9 @@ def _arrivals(
     ]
 
 
-def _seqs_by_channel(records: Sequence[Entry]) -> dict[str, list[int]]:
+def seqs_by_channel(records: Iterable[Entry]) -> dict[str, RangeSet]:
+    """The seqs of records, by channel."""
     seqs: dict[str, list[int]] = {}
     for entry in records:
         seqs.setdefault(entry.channel, []).append(entry.seq)
-    return seqs
+    return {channel: RangeSet.of(found) for channel, found in seqs.items()}

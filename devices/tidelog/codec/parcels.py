@@ -19,8 +19,8 @@ from tidelog.wire.limits import PARCEL_CHECK_BYTES, PARCEL_TEXT_BYTES_MAX, TIME_
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.ranges import RangeSet
 
-_RAW: Final = -15
-_ZERO: Final = b"\0"
+_DEFLATE: Final = Deflate()
+_ZEROS: Final = 1
 """Deflate's fixed code ends a block with seven bits 0: the last byte mostly is 0, and then it is not told."""
 
 
@@ -78,7 +78,7 @@ def pack(batch: Messages, ground: Ground | None) -> Parcel | None:
         kinds=tuple(message.kind for message in batch.messages),
         content_types=tuple(message.content_type for message in batch.messages),
         basis=ground.basis(_check(sents, text)) if ground else None,
-        deflated=_deflated(text, ground.preset.text if ground else b""),
+        deflated=_DEFLATE.shortest(text, ground.preset.text if ground else b"", zeros=_ZEROS),
     )
 
 
@@ -113,7 +113,7 @@ def refusal() -> ProtocolError:
 
 
 def _expanded(parcel: Parcel, context: bytes, time: int) -> tuple[Messages, bytes]:
-    text = _inflated(parcel.deflated, context)
+    text = _DEFLATE.lengthened(parcel.deflated, PARCEL_TEXT_BYTES_MAX, context, zeros=_ZEROS)
     rows = zip(
         parcel.numbers,
         parcel.channels,
@@ -132,21 +132,3 @@ def _expanded(parcel: Parcel, context: bytes, time: int) -> tuple[Messages, byte
 
 def _check(sents: list[int], text: bytes) -> bytes:
     return zlib.crc32(text, zlib.crc32(varint.encode(sents))).to_bytes(PARCEL_CHECK_BYTES)
-
-
-def _deflated(text: bytes, context: bytes) -> bytes:
-    return Deflate().compress(text, context).removesuffix(_ZERO)
-
-
-def _inflated(data: bytes, context: bytes) -> bytes:
-    """The text; its size is not told, so the limit bounds it."""
-    coder = zlib.decompressobj(_RAW, context) if context else zlib.decompressobj(_RAW)
-    try:
-        text = coder.decompress(data + _ZERO, PARCEL_TEXT_BYTES_MAX + 1)
-    except zlib.error as error:
-        raise ProtocolError("a deflate stream is damaged") from error
-    if len(text) > PARCEL_TEXT_BYTES_MAX:
-        raise ProtocolError(f"bodies: more than {PARCEL_TEXT_BYTES_MAX} bytes", wire_code=Code.LIMIT)
-    if not coder.eof or len(coder.unused_data) > len(_ZERO):
-        raise ProtocolError("a deflate stream is cut short, or goes on after its end")
-    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tidelog.codec.context import Entry, Key, merged
+from tidelog.codec.context import Entry, Key, in_order, merged
 from tidelog.codec.page import Rule
 from tidelog.replica.ports import Record, Shelf
 from tidelog.wire.metadata import Meta
@@ -44,15 +44,7 @@ class ShelfHeld:
 
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
         """See `tidelog.codec.context.Held`."""
-        by_channel: dict[str, list[int]] = {}
-        for channel, seq in keys:
-            by_channel.setdefault(channel, []).append(seq)
-        found = {
-            (entry.channel, entry.seq): entry
-            for channel, seqs in by_channel.items()
-            for entry in self._read(channel, RangeSet.of(seqs), limit=len(seqs))
-        }
-        return [found[key] for key in keys if key in found]
+        return in_order(keys, lambda channel, seqs: self._read(channel, seqs, limit=seqs.count))
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""

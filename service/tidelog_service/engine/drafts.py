@@ -11,10 +11,11 @@ from itertools import accumulate, islice, takewhile
 from typing import Final
 
 from tidelog.codec import bodies
-from tidelog.codec.context import Context, Entry, choose, history_records
-from tidelog.codec.page import Lack
+from tidelog.codec.context import Context, Entry, history_records
+from tidelog.codec.page import Lack, prime
 from tidelog.wire import runs
 from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX
+from tidelog.wire.page_frames import Model
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings, Told
 from tidelog_service.engine.inquiries import Inquiry
@@ -69,11 +70,11 @@ class Draft:
         """Of the first body, with its end; 0 where there is none."""
         return bodies.size(self.entries[0].body) if self.entries else 0
 
-    def primed(self, store: Store, memory: Memory, context_bytes: int) -> Context:
+    def primed(self, store: Store, memory: Memory, context_bytes: int, *, codec: int) -> Context:
         """What primes the page, for a budget of context."""
         held = StoredHeld(store, memory, self.logs, self.inquiry.account, self.inquiry.terms.rule)
-        lacking = [(lack.channel, lack.seqs) for lack in self.lacks]
-        return choose(lacking, held, context_bytes, history=history_records(len(self.entries)))
+        history = history_records(len(self.entries))
+        return prime(self.lacks, held, Model(context_bytes), codec=codec, history=history)
 
 
 def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes_max: int) -> Draft:

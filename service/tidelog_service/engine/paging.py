@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from tidelog.codec import offered
 from tidelog.codec.context import Context
 from tidelog.codec.dictionaries import BUILTIN, builtin
-from tidelog.codec.page import pack
+from tidelog.codec.page import pack, seqs_by_channel
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
@@ -17,7 +17,6 @@ from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.payload import Encoding
-from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
 from tidelog_service.engine import tokens
 from tidelog_service.engine.dictionaries import Library
@@ -80,7 +79,6 @@ class Paging:
         store: the durable state.
         press: compresses.
         library: the trained dictionaries.
-        rates: asked whether a device may have its account read.
         attendance: told of who wants live pushes.
         bounds: the operator's.
         rates: how much a device may ask: a token's account is work too.
@@ -99,7 +97,6 @@ class Paging:
         tally: Tally,
     ) -> None:
         """See the class."""
-        self._rates = rates
         self._store = store
         self._library = library
         self._rates = rates
@@ -222,10 +219,9 @@ class Paging:
         """Find the context and say what is to be compressed."""
         if not work.draft.entries:
             return
-        if work.effort.context_bytes:
-            work.context = work.draft.primed(
-                self._store, self._memory, work.effort.context_bytes if work.effort.codec else 0
-            )
+        work.context = work.draft.primed(
+            self._store, self._memory, work.effort.context_bytes, codec=work.effort.codec
+        )
         header = len(packed.encode(self._page(work, None)))
         room = work.limit_bytes - header - _FRAME_BYTES
         columns = work.experience.columns_bytes(work.draft.text_bytes, len(work.draft.entries), room)
@@ -326,11 +322,8 @@ class Paging:
     def _moved(self, work: _Work, pressed: Pressed | None) -> Standings:
         """The account once the page has arrived."""
         account = work.inquiry.account
-        arrived: dict[str, list[int]] = {}
-        for entry in work.draft.entries[: pressed.taken] if pressed else ():
-            arrived.setdefault(entry.channel, []).append(entry.seq)
-        for channel, seqs in arrived.items():
-            account.add(channel, RangeSet.of(seqs))
+        for channel, seqs in seqs_by_channel(work.draft.entries[: pressed.taken] if pressed else ()).items():
+            account.add(channel, seqs)
         return account
 
     def _moved_on(self, work: _Work, account: Standings, before: Kept | None) -> Kept | None:

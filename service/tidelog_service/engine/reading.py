@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-from tidelog.codec.context import BODY_BYTES_MAX, Entry, Key, order
+from tidelog.codec.context import BODY_BYTES_MAX, Entry, Key, in_order, order
 from tidelog.codec.page import Rule
 from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
@@ -268,15 +268,7 @@ class StoredHeld:
 
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
         """See `tidelog.codec.context.Held`."""
-        by_channel: dict[str, list[int]] = {}
-        for channel, seq in keys:
-            by_channel.setdefault(channel, []).append(seq)
-        found = {
-            (channel, entry.seq): entry
-            for channel, seqs in by_channel.items()
-            for entry in self._line(channel, RangeSet.of(seqs)).all()
-        }
-        return [found[key] for key in keys if key in found]
+        return in_order(keys, lambda channel, seqs: self._line(channel, seqs).all())
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from simulated.shelf import Shelf
+from tidelog.codec.deflate import Deflate
 from tidelog.codec.page import Rule
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.limits import PAGE_RECORDS_MAX, ROOM_BYTES_MIN, STATEMENTS_MAX
@@ -301,10 +302,10 @@ def _check_line(found: Draft, channel: str, before: dict[str, RangeSet], *, olde
 def test_what_primes_a_page_comes_from_what_the_device_holds() -> None:
     shelf = shelf_of(30)
     found = made(shelf, Standing("c0", 7, RangeSet([(1, 26)])))
-    context = found.primed(shelf, Memory(), 4_096)
+    context = found.primed(shelf, Memory(), 4_096, codec=Deflate.id)
     assert [entry.seq for entry in context.records] == list(range(1, 26))
     assert [entry.seq for entry in context.history][:3] == [25, 24, 23]
-    assert found.primed(shelf, Memory(), 0).records == ()
+    assert found.primed(shelf, Memory(), 0, codec=Deflate.id).records == ()
 
 
 def test_sizes_are_those_of_the_text() -> None:

@@ -145,9 +145,10 @@ def content_type(value: object) -> str:
 
 def dictionary(value: object) -> int:
     """The id of a trained dictionary: built-in ones are not fetched."""
-    if uint(value, DICTIONARY_STOP, "the id of a dictionary") < TRAINED_ID_MIN:
-        raise ProtocolError(f"dictionary {value} is not a trained one")
-    return uint(value, DICTIONARY_STOP, "the id of a dictionary")
+    number = uint(value, DICTIONARY_STOP, "the id of a dictionary")
+    if number < TRAINED_ID_MIN:
+        raise ProtocolError(f"dictionary {number} is not a trained one")
+    return number
 
 
 def deflated_bytes(value: object, what: str) -> int:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from tidelog.wire import fields
-from tidelog.wire.errors import ProtocolError
 from tidelog.wire.fetching import Fetch, Piece, checked
-from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.jsontext import JsonValue, Object, base64_of, octets
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT, REQUEST_ID_STOP
 
 
@@ -47,7 +43,7 @@ def from_piece(frame: Piece) -> dict[str, JsonValue]:
     if frame.offset:
         given["offset"] = frame.offset
     if frame.data:
-        given["data64"] = base64.b64encode(frame.data).decode("ascii")
+        given["data64"] = base64_of(frame.data)
     return given
 
 
@@ -58,16 +54,7 @@ def to_piece(given: Object) -> Piece:
         dictionary=fields.dictionary(given.take("dictionary")),
         size=fields.deflated_bytes(given.take("size", 0), "size"),
         offset=fields.deflated_bytes(given.take("offset", 0), "offset"),
-        data=given.optional("data64", _octets, b""),
+        data=given.optional("data64", lambda value: octets(value, "data64"), b""),
     )
     given.done()
     return checked(frame)
-
-
-def _octets(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise ProtocolError(f"data64 is not text: {fields.shown(value)}")
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ProtocolError("data64 is not Base64") from error

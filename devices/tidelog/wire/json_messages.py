@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Final
 
 from tidelog.wire import fields, jsontext
 from tidelog.wire.errors import Code, ProtocolError, hint_for
 from tidelog.wire.frames import Fault, Message, Messages, Receipt, Receipts, Rejection
-from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.jsontext import JsonValue, Object, base64_of, octets
 from tidelog.wire.limits import (
     BATCH_MESSAGES_MAX,
     EPOCH_STOP,
@@ -94,13 +92,9 @@ def body_fields(body: bytes) -> dict[str, JsonValue]:
     try:
         text = body.decode("utf8")
     except UnicodeDecodeError:
-        return {"body64": _as_base64(body)}
+        return {"body64": base64_of(body)}
     quoted = len(jsontext.dumps(text)) - len('""')
-    return {"text": text} if quoted <= _base64_bytes(len(body)) else {"body64": _as_base64(body)}
-
-
-def _as_base64(body: bytes) -> str:
-    return base64.b64encode(body).decode("ascii")
+    return {"text": text} if quoted <= _base64_bytes(len(body)) else {"body64": base64_of(body)}
 
 
 def _base64_bytes(size: int) -> int:
@@ -117,22 +111,15 @@ def take_body(given: Object) -> bytes:
         raise ProtocolError("a body is needed: text or body64")
     if "text" in given and "body64" in given:
         raise ProtocolError("a body is given twice: text and body64")
-    return fields.body(_text(given.take("text")) if "text" in given else _base64(given.take("body64")))
+    return fields.body(
+        _text(given.take("text")) if "text" in given else octets(given.take("body64"), "body64")
+    )
 
 
 def _text(value: object) -> bytes:
     if not isinstance(value, str):
         raise ProtocolError(f"text is not text: {fields.shown(value)}")
     return fields.utf8(value, "text")
-
-
-def _base64(value: object) -> bytes:
-    if not isinstance(value, str) or not value.isascii():
-        raise ProtocolError(f"body64 is not Base64: {fields.shown(value)}")
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise ProtocolError(f"body64 is not Base64: {error}") from error
 
 
 def _from_outbox(outbox: bytes) -> dict[str, JsonValue]:

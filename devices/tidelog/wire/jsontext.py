@@ -6,6 +6,8 @@ arrays as the stack allows.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +26,21 @@ _NEEDED: Final = object()
 
 # A string, whole or cut short, or one bracket: each character is looked at once, whatever the text.
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def base64_of(data: bytes) -> str:
+    """Bytes as JSON can hold them."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def octets(value: object, what: str) -> bytes:
+    """The inverse of `base64_of`, of a peer's value."""
+    if not isinstance(value, str) or not value.isascii():
+        raise ProtocolError(f"{what} is not Base64: {fields.shown(value)}")
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ProtocolError(f"{what} is not Base64: {error}") from error
 
 
 def dumps(value: JsonValue) -> bytes:

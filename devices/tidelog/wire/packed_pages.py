@@ -124,7 +124,7 @@ def from_page(frame: Page) -> bytes:
     if flags:
         parts.append(bytes([flags]))
     if header:
-        parts.append(_sized(cbor.dumps(header)))
+        parts.append(varint.sized(cbor.dumps(header)))
     if content is not None:
         parts += _from_content(content)
     return b"".join(parts)
@@ -145,8 +145,8 @@ def _from_content(content: Content) -> list[bytes]:
     return [
         bytes([models.encode(content.model)]),
         content.check,
-        _sized(content.columns),
-        _sized(cbor.dumps(names)) if names else b"",
+        varint.sized(content.columns),
+        varint.sized(cbor.dumps(names)) if names else b"",
         content.bodies,
     ]
 
@@ -241,10 +241,6 @@ def _to_content(flags: int, data: bytes) -> Content | None:
         types=tuple([fields.content_type(name) for name in fields.items(types, PAGE_RECORDS_MAX, "types")]),
         bodies=bodies,
     )
-
-
-def _sized(data: bytes) -> bytes:
-    return varint.encode([len(data)]) + data
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:

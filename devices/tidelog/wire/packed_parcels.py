@@ -118,15 +118,11 @@ class _Rest:
         return self._data[self._at :]
 
 
-def _sized(data: bytes) -> bytes:
-    return varint.encode([len(data)]) + data
-
-
 def _from_numbers(numbers: tuple[int, ...]) -> tuple[int, bytes]:
     """The first where they are without gaps, else a set."""
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         return 0, varint.encode(numbers[:1])
-    return _SCATTERED, _sized(runs.encode(RangeSet.of(numbers)))
+    return _SCATTERED, varint.sized(runs.encode(RangeSet.of(numbers)))
 
 
 def _to_numbers(rest: _Rest, head: int, count: int) -> list[int]:
@@ -149,10 +145,10 @@ def _from_labels(parcel: Parcel) -> tuple[int, bytes]:
     kinds = series.levels(list(parcel.kinds))
     types, type_at = series.table(parcel.content_types)
     if isinstance(channels, str) and not kinds and types == "":
-        return 0, _sized(channels.encode())
+        return 0, varint.sized(channels.encode())
     # The basis's own index is 0 and not told.
     labels: list[Value] = [channels, channel_at[len(based) :], kinds, types, type_at]
-    return _LABELLED, _sized(cbor.dumps(LABELS.trimmed(labels)))
+    return _LABELLED, varint.sized(cbor.dumps(LABELS.trimmed(labels)))
 
 
 def _to_labels(rest: _Rest, head: int, count: int) -> _Labels:
@@ -193,7 +189,7 @@ def _from_basis(basis: Basis | None) -> tuple[int, bytes]:
     last, check = varint.encode([basis.last]), basis.check
     if not basis.holes:
         return _BASED, last + check
-    return _BASED | _HOLED, last + _sized(runs.encode(_downwards(basis.holes, basis.last))) + check
+    return _BASED | _HOLED, last + varint.sized(runs.encode(_downwards(basis.holes, basis.last))) + check
 
 
 def _to_basis(rest: _Rest, head: int, channel: str) -> Basis | None:

@@ -40,6 +40,11 @@ def encode(values: Iterable[int]) -> bytes:
     return bytes(out)
 
 
+def sized(data: bytes) -> bytes:
+    """A byte string after its length."""
+    return encode([len(data)]) + data
+
+
 def decode(data: bytes, *, count_max: int) -> list[int]:
     """Read all numbers of a byte string.
 

@@ -378,7 +378,9 @@ class Device:
             max_bytes=checked_budget(max_bytes),
         )
         report = self._await_sync(job, timeout)
-        scope = (held for held in self._store.load().holdings if names is None or held.channel in names)
+        # From the machine: the store would read the outbox and all accounts for it.
+        known = self._local(lambda machine, _now: (tuple(machine.holdings.by_channel.values()), Step()))
+        scope = (held for held in known if names is None or held.channel in names)
         weights = (self._store.weight(held.channel, held.epoch) for held in scope)
         return replace(report, bytes_full=bytes_full(report, device=self.device, held=weights))
 

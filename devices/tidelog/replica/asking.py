@@ -154,8 +154,9 @@ def in_full(
         served: channels that are done; they are stated as not wanted now.
     """
     names = sorted(holdings.by_channel) if aim.channels is None else aim.channels
+    lost = set(gone)
     statements, left_over = _statements(
-        aim, holdings, [name for name in names if name not in set(gone)], set(served)
+        aim, holdings, [name for name in names if name not in lost], set(served)
     )
     whole = ability.pages and all(_is_whole(one, holdings) for one in statements)
     request = SyncRequest(

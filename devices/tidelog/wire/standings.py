@@ -116,7 +116,6 @@ class Standings:
 
     Args:
         standings: a channel each, at most once.
-
     """
 
     __slots__ = ("_by_channel", "_marks")

@@ -61,6 +61,7 @@ class _Work:
     token: bytes
     experience: Experience
     draft: Draft
+    text_bytes: int
     effort: Effort
     held: int
     context: Context = field(default_factory=Context)
@@ -181,11 +182,12 @@ class Paging:
             self._store,
             text_bytes_max=experience.text_bytes(inquiry.limit_bytes),
         )
+        text_bytes = made.text_bytes
         chosen = effort(
             offered=frozenset(inquiry.terms.codecs) & frozenset(offered()),
             device_max=inquiry.terms.context_bytes if made.primable else 0,
             operator_max=self._bounds.context_bytes_max,
-            bodies_bytes=made.text_bytes,
+            bodies_bytes=text_bytes,
             first_bytes=made.first_bytes,
             waiting=(waiting - 1) / max(self._press.size, 1),
         )
@@ -196,6 +198,7 @@ class Paging:
             token=token,
             experience=experience,
             draft=made,
+            text_bytes=text_bytes,
             effort=chosen,
             held=held,
         )
@@ -224,7 +227,7 @@ class Paging:
         )
         header = len(packed.encode(self._page(work, None)))
         room = work.limit_bytes - header - _FRAME_BYTES
-        columns = work.experience.columns_bytes(work.draft.text_bytes, len(work.draft.entries), room)
+        columns = work.experience.columns_bytes(work.text_bytes, len(work.draft.entries), room)
         context = work.context.text()
         before = self._dictionary(work, len(context))
         work.dictionary = bool(before)

@@ -86,8 +86,9 @@ class Kept:
         before = {standing.channel: standing for standing in self.base}
         put = dump(one for one in account if before.get(one.channel) != one)
         gone = tuple(name for name in before if name not in account)
-        others = [one for one in self.pending if one.digest != account.digest]
-        pending = (*others, Pending(account.digest, put, gone))[-PENDING_MAX:]
+        digest = account.digest  # it takes a step for each channel
+        others = [one for one in self.pending if one.digest != digest]
+        pending = (*others, Pending(digest, put, gone))[-PENDING_MAX:]
         return Kept(terms=self.terms, base=self.base, pending=pending)
 
     def dump(self) -> bytes:

@@ -14,10 +14,11 @@ MEMORY: Final = ":memory:"
 """The path of a database that lives as long as its connection."""
 
 BEGIN: Final = "BEGIN IMMEDIATE"
+"""A write transaction takes the lock when it begins: one that read first could not be let in later."""
+
 LAX: Final = "PRAGMA synchronous = NORMAL"
 STRICT: Final = "PRAGMA synchronous = FULL"
 """Between transactions: whether a commit waits for the disk. In WAL mode neither can damage the file."""
-"""A write transaction takes the lock when it begins: one that read first could not be let in later."""
 
 _PAGE_BYTES_MIN: Final = 512
 """No database is smaller (sqlite.org/fileformat.html, section 1.3.2)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 from tidelog import codec as codecs
@@ -18,7 +19,9 @@ from tidelog.wire.limits import (
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
     SEQ_STOP,
+    STATEMENTS_MAX,
 )
+from tidelog.wire.topics import checked_channel
 
 
 def not_yet(what: str) -> NoReturn:
@@ -78,7 +81,21 @@ def checked_context(context_kib: int | None) -> int:
     return models.context_bytes(models.context_code(context_kib << 10))
 
 
-def checked_rule(newest: int | None, order: str, *, seconds: bool) -> Rule:
+def checked_channels(channels: Iterable[str] | None) -> tuple[str, ...] | None:
+    """The names of channels, each once; ``None`` for all.
+
+    Raises:
+        UsageError: one is no channel's name, or there are more than a request can state (``limit``).
+    """
+    if channels is None:
+        return None
+    names = tuple(dict.fromkeys(map(checked_channel, channels)))
+    if len(names) > STATEMENTS_MAX:
+        raise UsageError(f"{len(names)} channels: at most {STATEMENTS_MAX} in one sync", code="limit")
+    return names
+
+
+def checked_rule(newest: int | None, order: str) -> Rule:
     """Which records a sync is to bring, and in what order.
 
     Raises:
@@ -88,9 +105,7 @@ def checked_rule(newest: int | None, order: str, *, seconds: bool) -> Rule:
         raise UsageError(f"order is 'newest', 'oldest' or 'channels', not {order!r}")
     if newest is not None and not 1 <= newest < SEQ_STOP:
         raise UsageError(f"newest {newest}: at least 1")
-    return Rule(
-        newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels", seconds=seconds
-    )
+    return Rule(newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels")
 
 
 def checked_budget(max_bytes: int | None) -> int:

@@ -25,6 +25,7 @@ from typing import Literal, NoReturn, Self
 from tidelog.arguments import (
     checked_body,
     checked_budget,
+    checked_channels,
     checked_content_type,
     checked_context,
     checked_kind,
@@ -107,6 +108,8 @@ class Device:
         live: whether records are pushed as they are stored, while connected.
         transport: instead of the network, e.g. a `tidelog.mqtt.loopback.LoopbackTransport`.
         page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.
+        seconds: take the times of records in whole seconds: some bytes less for each, but live pushes and
+            messages sent then take some more. For good: a store that once did goes on with it.
 
     Raises:
         UsageError: an argument is not valid, or the store is another device's.
@@ -125,11 +128,12 @@ class Device:
         live: bool = True,
         transport: Transport | None = None,
         page_bytes: int = PAGE_BYTES_DEFAULT,
+        seconds: bool = False,
     ) -> None:
         """See the class."""
         self._context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
-        self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes))
+        self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
         self._codecs = offered_codecs(codec)
         self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         self._transport = transport or PahoTransport(
@@ -330,7 +334,6 @@ class Device:
         order: Literal["newest", "oldest", "channels"] = "newest",
         mode: Literal["delta", "manifest", "auto"] = "delta",
         wanted: bool = False,
-        seconds: bool = False,
         timeout: float = 30.0,
     ) -> SyncReport:
         """Bring what this device lacks.
@@ -351,8 +354,6 @@ class Device:
                 ``"channels"``, one channel after the other as they are named, the newest of each first.
             mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
             wanted: top up only what was asked for before, instead of everything.
-            seconds: take times in whole seconds: some bytes less for each record. For all syncs of a store or
-                for none: pages with exact times cannot build on records whose times were cut, and take more.
             timeout: seconds for the whole.
 
         Returns:
@@ -368,13 +369,13 @@ class Device:
             peers=peers, since=since, until=until, authors=authors, kinds=kinds,
             max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
         )  # fmt: skip
-        names = None if channels is None else tuple(dict.fromkeys(map(checked_channel, channels)))
+        names = checked_channels(channels)
         self._start()
         job = Job(
             id=next(self._job_ids),
             channels=names,
             wanted_only=wanted,
-            rule=checked_rule(newest, order, seconds=seconds),
+            rule=checked_rule(newest, order),
             max_bytes=checked_budget(max_bytes),
         )
         report = self._await_sync(job, timeout)

@@ -265,6 +265,7 @@ def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) 
         (lambda phone: phone.sync(order="channel"), "usage"),
         (lambda phone: phone.sync(newest=0), "usage"),
         (lambda phone: phone.sync(newest=2**53), "usage"),
+        (lambda phone: phone.sync(channels=[f"room{n}" for n in range(4_097)]), "limit"),
         (lambda phone: phone.sync(max_bytes=255), "budget"),
         (lambda phone: phone.sync(max_bytes=0), "budget"),
         (lambda phone: phone.sync(max_body=300), "unsupported"),

@@ -51,7 +51,7 @@ class Answers:
 
     def delta(self, delta: Delta, answered: Open, *, now: float, effects: Effects) -> None:
         """Take a delta."""
-        self._lose(delta.gone, answered.job)
+        self._lose(delta.gone, answered.job, effects)
         news = False
         for part in delta.parts:
             if answered.asked_for(part.channel):
@@ -66,7 +66,7 @@ class Answers:
             self._distrust(answered.job, error, effects)
             return
         self.trust.keep(answered, page, opened, effects)
-        self._lose(page.gone, answered.job)
+        self._lose(page.gone, answered.job, effects)
         if not answered.job.max_bytes:
             self.dictionaries.want(page.dictionary)
         # Records of a page were lacking when it was asked for; a push may have brought the same meanwhile.
@@ -86,10 +86,17 @@ class Answers:
             self.requests.open = None
             effects.events.append(endings.failed(waiting.job, error_for(fault.code, fault.text)))
 
-    def _lose(self, gone: Iterable[str], job: Job) -> None:
-        """Channels are not to be had: neither this job nor a repair asks for them again."""
+    def _lose(self, gone: Iterable[str], job: Job, effects: Effects) -> None:
+        """Channels are not to be had: nothing asks for them again, unless by name."""
         job.gone |= set(gone)
         self.repairs.forget(gone)
+        self._mark(gone, gone=True, effects=effects)
+
+    def _mark(self, channels: Iterable[str], *, gone: bool, effects: Effects) -> None:
+        for channel in channels:
+            holding = self.holdings.mark(channel, gone=gone)
+            if holding is not None:
+                effects.holdings[channel] = holding
 
     def _take(self, part: Part, job: Job, effects: Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
@@ -124,6 +131,9 @@ class Answers:
         if more or answered.left_over:
             self._go_on(answered, more=more, news=news, now=now, effects=effects)
             return
+        # A channel that was asked for by name and is as it was is told by nothing.
+        found = [name for name in answered.job.channels or () if name not in answered.job.gone]
+        self._mark(found, gone=False, effects=effects)
         if not answered.job.wanted_only:
             self._want_scope(answered, effects)
         for holding in self.holdings.by_channel.values():
@@ -147,7 +157,7 @@ class Answers:
     def _want_scope(self, answered: Open, effects: Effects) -> None:
         """The channels in scope are wanted from now on: up to their heads, and while live, beyond."""
         for channel, known in list(self.holdings.by_channel.items()):
-            if answered.asked_for(channel) and channel not in answered.job.gone:
+            if answered.asked_for(channel) and not known.gone:
                 stop = SEQ_STOP if self.live else known.head + 1
                 first = _first(answered.job, known.head)
                 holding = self.holdings.want(channel, RangeSet([(first, max(first, stop))]))

@@ -10,7 +10,7 @@ from tidelog.replica.holdings import RUN_BYTES, Holdings
 from tidelog.replica.ports import Holding
 from tidelog.replica.tokens import Token, Tokens, scope_of
 from tidelog.wire.frames import SyncRequest
-from tidelog.wire.limits import PACKET_BYTES_MAX
+from tidelog.wire.limits import PACKET_BYTES_MAX, STATEMENTS_MAX
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Differences, Standing, Standings, differences
@@ -101,10 +101,14 @@ def by_token(
     token = tokens.get(scope(aim, ability)) if ability.pages else None
     if token is None or (aim.wanted_only and not _all_wanted(aim, holdings)):
         return None
-    names = holdings.by_channel if aim.channels is None else aim.channels
-    known = [holdings.by_channel[name] for name in names if name in holdings.by_channel and name not in gone]
+    known = [
+        holding
+        for holding in map(holdings.get, _stated(aim, holdings, gone, account=token.account))
+        if holding is not None
+    ]
     found = differences(token.account, [_standing(holding) for holding in known])
-    return _resync(token, found, rid=rid, aim=aim) if _fits(found) else None
+    fits = len(token.account) + len(found.others) <= STATEMENTS_MAX and _fits(found)
+    return _resync(token, found, rid=rid, aim=aim) if fits else None
 
 
 def _resync(token: Token, found: Differences, *, rid: int, aim: Aim) -> Question:
@@ -153,11 +157,9 @@ def in_full(
         gone: channels that are not to be had; they are not stated.
         served: channels that are done; they are stated as not wanted now.
     """
-    names = sorted(holdings.by_channel) if aim.channels is None else aim.channels
-    lost = set(gone)
-    statements, left_over = _statements(
-        aim, holdings, [name for name in names if name not in lost], set(served)
-    )
+    # More are beyond what a service keeps of a device: it will have no room for them either.
+    names = _stated(aim, holdings, gone)[:STATEMENTS_MAX]
+    statements, left_over = _statements(aim, holdings, names, set(served))
     whole = ability.pages and all(_is_whole(one, holdings) for one in statements)
     request = SyncRequest(
         rid=rid,
@@ -188,6 +190,21 @@ def in_full(
     )
 
 
+def _stated(
+    aim: Aim, holdings: Holdings, gone: Iterable[str], *, account: Standings | None = None
+) -> list[str]:
+    """The channels of which a request speaks; of those that are gone, only what differs from the account."""
+    lost = set(gone)
+    if aim.channels is not None:
+        return [name for name in aim.channels if name not in lost]
+    accounted = account if account is not None else Standings()
+    return [
+        name
+        for name, holding in sorted(holdings.by_channel.items())
+        if name not in lost and (not holding.gone or name in accounted)
+    ]
+
+
 def _statements(
     aim: Aim, holdings: Holdings, names: Iterable[str], served: set[str]
 ) -> tuple[tuple[Statement, ...], frozenset[str]]:
@@ -207,7 +224,7 @@ def _statements(
 
 
 def _all_wanted(aim: Aim, holdings: Holdings) -> bool:
-    names = holdings.by_channel if aim.channels is None else aim.channels
+    names = holdings.names() if aim.channels is None else aim.channels
     return all(name in holdings.by_channel and holdings.by_channel[name].wants_all for name in names)
 
 

@@ -35,7 +35,7 @@ class ShelfHeld:
         """See the class."""
         self._shelf = shelf
         self._rule = rule
-        self._held = {one.channel: one.kept for one in account if one.have}
+        self._held = {one.channel: kept for one in account if (kept := one.kept)}
         self._epochs = {one.channel: one.epoch for one in account}
 
     def seqs(self) -> Mapping[str, RangeSet]:

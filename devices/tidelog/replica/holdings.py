@@ -41,6 +41,17 @@ class Holdings:
         """What is known of a channel."""
         return self.by_channel.get(channel)
 
+    def names(self) -> list[str]:
+        """The channels of which a request of everything speaks, sorted: those that are not gone."""
+        return sorted(name for name, holding in self.by_channel.items() if not holding.gone)
+
+    def mark(self, channel: str, *, gone: bool) -> Holding | None:
+        """Note whether a channel can be had; ``None`` where that changes nothing."""
+        holding = self.by_channel.get(channel)
+        if holding is None or holding.gone is gone:
+            return None
+        return self.put(replace(holding, gone=gone))
+
     def put(self, holding: Holding) -> Holding:
         """Replace what is known of a channel."""
         self.by_channel[holding.channel] = holding
@@ -81,6 +92,7 @@ class Holdings:
             wanted=holding.wanted | seqs,
             head=max(holding.head, part.head),
             floor=max(holding.floor, part.floor),
+            gone=False,
         )
         return self.put(holding), fresh
 
@@ -101,7 +113,8 @@ class Holdings:
         """
         if channel not in self.by_channel:
             return self.put(Holding(channel=channel, epoch=_UNKNOWN, wanted=seqs))
-        return self.want(channel, seqs)
+        back = self.mark(channel, gone=False)
+        return self.want(channel, seqs) or back
 
     def drop(self, channel: str, seqs: RangeSet) -> Holding | None:
         """Forget local copies: the device then lacks them, and wants them only when asked to sync.

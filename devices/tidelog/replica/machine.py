@@ -78,7 +78,10 @@ class Machine:
         self.outbox = Outbox(
             snapshot.outbox_id, snapshot.next_n, snapshot.outbox, tuning=tuning, chance=chance
         )
-        self._parcels = Parcels(shelf if codecs else None)
+        # A store that once took whole seconds does so for good.
+        self._seconds = tuning.whole_seconds or snapshot.seconds
+        self._seconds_kept = snapshot.seconds
+        self._parcels = Parcels(shelf if codecs else None, grounded=not self._seconds)
         self._device = device
         self._shelf = shelf
         self._dictionaries = Dictionaries(snapshot.dictionaries, tuning=tuning, chance=chance)
@@ -90,7 +93,9 @@ class Machine:
             dictionary=self._dictionaries.best,
             pages=shelf is not None,
         )
-        requests = self._requests = Requests(tuning=tuning, chance=chance, ability=ability, device=device)
+        requests = self._requests = Requests(
+            tuning=tuning, chance=chance, ability=ability, device=device, seconds=self._seconds
+        )
         repairs = self._repairs = Repairs(tuning=tuning, chance=chance)
         self._priming = Priming(shelf)
         trust = self._trust = Trust(snapshot.tokens)
@@ -193,7 +198,10 @@ class Machine:
         self.outbox.restart()
         self._parcels.restart()
         self._mending.resume(now)
-        return self.tick(now)
+        effects = Effects(seconds=self._seconds and not self._seconds_kept)
+        self._seconds_kept = self._seconds
+        self._emit(now, effects)
+        return effects.step()
 
     def disconnected(self) -> Step:
         """The link is down."""
@@ -256,7 +264,7 @@ class Machine:
             self._publish(topics.sync_topic(self._device), fetch, effects)
 
     def _plain(self, job: Job) -> bool:
-        return job.rule.seconds or self._priming.plain(job, self.holdings)
+        return self._seconds or self._priming.plain(job, self.holdings)
 
     def _send_messages(self, now: float, effects: Effects) -> None:
         grounds = self._parcels.grounds(self.holdings)

@@ -32,17 +32,20 @@ class Parcels:
 
     Args:
         shelf: the records that the device holds; ``None``: every batch goes plain.
+        grounded: whether batches may build on them; not where their times were cut, as parcels tell theirs
+            from those.
     """
 
-    def __init__(self, shelf: Shelf | None) -> None:
+    def __init__(self, shelf: Shelf | None, *, grounded: bool = True) -> None:
         """See the class."""
         self._shelf = shelf
+        self._groundable = grounded
         self.restart()
 
     def restart(self) -> None:
         """A new connection: what the service refused may have been mended."""
         self._allowed = self._shelf is not None
-        self._grounded = True
+        self._grounded = self._groundable
         self._used = False
 
     def refused(self, code: Code) -> bool:

@@ -52,6 +52,8 @@ class Holding:
         wanted: seqs that were asked for or pushed; a gap is wanted and not in ``have``.
         head: the highest seq known to exist.
         floor: the lowest seq that can still be had.
+        gone: whether the service has said that it is not to be had, and nothing of it has come since; a
+            request of everything is silent about it.
     """
 
     channel: str
@@ -60,6 +62,7 @@ class Holding:
     wanted: RangeSet = EMPTY
     head: int = 0
     floor: int = 1
+    gone: bool = False
 
     @property
     def wants_all(self) -> bool:
@@ -106,6 +109,7 @@ class Snapshot:
         holdings: one a channel.
         tokens: one a scope, the last used last.
         dictionaries: ids of the trained dictionaries, the oldest first.
+        seconds: whether times were ever taken in whole seconds.
     """
 
     outbox_id: bytes
@@ -114,6 +118,7 @@ class Snapshot:
     holdings: tuple[Holding, ...]
     tokens: tuple[Token, ...] = ()
     dictionaries: tuple[int, ...] = ()
+    seconds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,7 @@ class Changes:
     Attributes:
         records: ``(epoch, record)`` pairs.
         dropped: ``(channel, epoch, seqs)`` triples.
+        seconds: whether times are taken in whole seconds from now on, for good.
     """
 
     records: tuple[tuple[int, Record], ...] = ()
@@ -141,6 +147,7 @@ class Changes:
     tokens: tuple[Token, ...] = ()
     outworn: tuple[int, ...] = ()
     dictionaries: tuple[Dictionary, ...] = ()
+    seconds: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -148,7 +155,7 @@ class Changes:
             (self.records or self.dropped or self.holdings)
             or (self.queued or self.settled or self.next_n)
             or (self.forgotten or self.tokens)
-            or (self.outworn or self.dictionaries)
+            or (self.outworn or self.dictionaries or self.seconds)
         )
 
 

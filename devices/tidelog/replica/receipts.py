@@ -80,6 +80,7 @@ class Settlement:
                 have=holding.have | seq,
                 wanted=holding.wanted | seq,
                 head=max(holding.head, receipt.seq),
+                gone=False,
             )
         )
 

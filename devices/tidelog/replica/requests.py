@@ -165,15 +165,19 @@ class Requests:
             earlier life is told from one to this.
         ability: what the device can do.
         device: its id, as topics have it.
+        seconds: whether all answers tell times in whole seconds.
     """
 
-    def __init__(self, *, tuning: Tuning, chance: Chance, ability: Ability, device: str) -> None:
+    def __init__(
+        self, *, tuning: Tuning, chance: Chance, ability: Ability, device: str, seconds: bool = False
+    ) -> None:
         """See the class."""
         self._tuning = tuning
         self._chance = chance
         self._ability = ability
         self._unprimed = replace(ability, context_bytes=0)
         self._device = device
+        self._seconds = seconds
         self._rid = chance.randrange(REQUEST_ID_STOP)
         self.jobs: deque[Job] = deque()
         self.open: Open | None = None
@@ -185,6 +189,7 @@ class Requests:
 
     def add(self, job: Job) -> None:
         """Queue a job; the application's go before the machine's own."""
+        job.rule = replace(job.rule, seconds=self._seconds)
         if job.repair:
             self.jobs.append(job)
         else:
@@ -268,7 +273,8 @@ class Requests:
 
     def has_token(self, channels: tuple[str, ...] | None, tokens: Tokens) -> bool:
         """Whether a plain sync of these channels has a token."""
-        return tokens.get(scope(Aim(channels=channels, rule=Rule()), self._ability)) is not None
+        rule = Rule(seconds=self._seconds)
+        return tokens.get(scope(Aim(channels=channels, rule=rule), self._ability)) is not None
 
     def scopes(self, job: Job) -> tuple[bytes, bytes]:
         """What tokens of the job are for: of pages made for what the device holds, and of others."""

@@ -156,6 +156,7 @@ class Effects:
     tokens: list[Token] = field(default_factory=list)
     outworn: tuple[int, ...] = ()
     dictionaries: list[Dictionary] = field(default_factory=list)
+    seconds: bool = False
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -178,5 +179,6 @@ class Effects:
             tokens=tuple(self.tokens),
             outworn=self.outworn,
             dictionaries=tuple(self.dictionaries),
+            seconds=self.seconds,
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

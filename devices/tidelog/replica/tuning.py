@@ -19,6 +19,7 @@ class Tuning:
 
     Attributes:
         live: whether live pushes are wanted.
+        whole_seconds: whether records come with their times in whole seconds.
         page_bytes: the page asked for: what a dropped link costs at most.
         answer_timeout: how long the first request waits for its answer: a slow link's round trip and a page.
         receipt_timeout: how long the first transmission of a message waits for its receipt.
@@ -32,6 +33,7 @@ class Tuning:
     """
 
     live: bool = True
+    whole_seconds: bool = False
     page_bytes: int = PAGE_BYTES_DEFAULT
     answer_timeout: float = 5.0
     receipt_timeout: float = 5.0

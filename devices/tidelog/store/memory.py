@@ -63,6 +63,7 @@ class MemoryStore:
         self._tokens: dict[bytes, Token] = {}
         self._logs: dict[tuple[str, int], _Log] = {}
         self._dictionaries: dict[int, Dictionary] = {}
+        self._seconds = False
 
     def load(self) -> Snapshot:
         """Read what a machine starts from."""
@@ -74,6 +75,7 @@ class MemoryStore:
                 holdings=tuple(self._holdings[name] for name in sorted(self._holdings)),
                 tokens=tuple(self._tokens.values()),
                 dictionaries=tuple(self._dictionaries),
+                seconds=self._seconds,
             )
 
     def apply(self, changes: Changes) -> None:
@@ -97,6 +99,7 @@ class MemoryStore:
             for number in changes.outworn:
                 self._dictionaries.pop(number, None)
             self._dictionaries.update((one.id, one) for one in changes.dictionaries)
+            self._seconds |= changes.seconds
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""

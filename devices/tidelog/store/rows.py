@@ -72,16 +72,24 @@ def outbox_entry(row: tuple[int, str, int, int, str, bytes, str]) -> OutboxEntry
     )
 
 
-def holding_row(channel_id: int, holding: Holding) -> tuple[int, int, bytes, bytes, int, int]:
+def holding_row(channel_id: int, holding: Holding) -> tuple[int, int, bytes, bytes, int, int, bool]:
     """A holding as a row of ``holdings``."""
     have, wanted = seqs_blob(holding.have), seqs_blob(holding.wanted)
-    return (channel_id, holding.epoch, have, wanted, holding.head, holding.floor)
+    return (channel_id, holding.epoch, have, wanted, holding.head, holding.floor, holding.gone)
 
 
-def holding(row: tuple[str, int, bytes, bytes, int, int]) -> Holding:
-    """The holding of a row ``name, epoch, have, wanted, head, floor``."""
-    channel, epoch, have, wanted, head, floor = row
-    return Holding(channel=channel, epoch=epoch, have=seqs(have), wanted=seqs(wanted), head=head, floor=floor)
+def holding(row: tuple[str, int, bytes, bytes, int, int, int]) -> Holding:
+    """The holding of a row ``name, epoch, have, wanted, head, floor, gone``."""
+    channel, epoch, have, wanted, head, floor, gone = row
+    return Holding(
+        channel=channel,
+        epoch=epoch,
+        have=seqs(have),
+        wanted=seqs(wanted),
+        head=head,
+        floor=floor,
+        gone=bool(gone),
+    )
 
 
 def token_row(token: Token) -> tuple[bytes, bytes, bytes, int]:

@@ -59,6 +59,11 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE dictionaries (
              n INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, data BLOB NOT NULL)""",
     ),
+    (
+        "ALTER TABLE holdings ADD COLUMN gone INTEGER NOT NULL DEFAULT 0",
+        # Cut times cannot be made whole again: what a store once took, it takes for good.
+        "ALTER TABLE meta ADD COLUMN seconds INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -33,7 +33,7 @@ _COUNT = """INSERT INTO counts (channel_id, epoch, records, body_bytes) VALUES (
 _WEIGHT = """SELECT records, body_bytes FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
 _TOKENS = "SELECT scope, token, account, dictionary FROM tokens ORDER BY id"
-_HOLDINGS = """SELECT name, epoch, have, wanted, head, floor
+_HOLDINGS = """SELECT name, epoch, have, wanted, head, floor, gone
     FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
 
 
@@ -88,7 +88,7 @@ class SqliteStore:
         """
         with self._reading():
             fetch = self._connection.execute
-            outbox_id, next_n = fetch("SELECT outbox_id, next_n FROM meta").fetchone()
+            outbox_id, next_n, seconds = fetch("SELECT outbox_id, next_n, seconds FROM meta").fetchone()
             return Snapshot(
                 outbox_id=outbox_id,
                 next_n=next_n,
@@ -96,6 +96,7 @@ class SqliteStore:
                 holdings=tuple(self._holding(row) for row in fetch(_HOLDINGS)),
                 tokens=tuple(map(rows.token, fetch(_TOKENS))),
                 dictionaries=dictionaries.ids(self._connection),
+                seconds=bool(seconds),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -112,7 +113,7 @@ class SqliteStore:
             self._drop(changes.dropped)
             self._put(changes.records)
             self._connection.executemany(
-                "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?)",
+                "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
             )
             self._connection.executemany(
@@ -123,6 +124,8 @@ class SqliteStore:
                 [rows.token_row(token) for token in changes.tokens],
             )
             dictionaries.apply(self._connection, changes)
+            if changes.seconds:
+                self._connection.execute("UPDATE meta SET seconds = 1")
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending, by primary-key range.
@@ -189,7 +192,8 @@ class SqliteStore:
             self._connection.execute("PRAGMA synchronous = FULL")
             schema.upgrade(self._connection)
             self._connection.execute(
-                "INSERT INTO meta VALUES (1, ?, ?, 1) ON CONFLICT (id) DO NOTHING",
+                """INSERT INTO meta (id, device, outbox_id, next_n) VALUES (1, ?, ?, 1)
+                    ON CONFLICT (id) DO NOTHING""",
                 (device, random_bytes(OUTBOX_ID_BYTES)),
             )
         self._expect_device(device)

@@ -22,8 +22,15 @@ _STRING: Final = -1
 _ARRAY: Final = -2
 _INFO: Final = 0x1F
 _INFO_DIRECT_STOP: Final = 24
+_HEADS: Final = ((2, 8), (3, 16), (5, 32), (9, 64))
+"""Bytes of a head whose number has so many bits, where it does not fit the first byte."""
 
 _MAJORS_REFUSED: Final = {5: "a map", 6: "a tag", 7: "a float or an unknown simple value"}
+
+
+def head_bytes(number: int) -> int:
+    """What a number below 2^64 takes, or the head of an array of so many items (RFC 8949, section 3)."""
+    return next(size for size, bits in _HEADS if not number >> bits) if number >= _INFO_DIRECT_STOP else 1
 
 
 def dumps(items: list[Value]) -> bytes:

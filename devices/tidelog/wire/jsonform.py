@@ -14,6 +14,7 @@ from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -59,6 +60,15 @@ def decode(payload: bytes) -> Frame:
         raise ProtocolError(f"unknown type {fields.shown(word)}", wire_code=Code.UNSUPPORTED)
     given.what = f"type {word!r}"
     return _READERS[word](given)
+
+
+def request_id(payload: bytes) -> int:
+    """The rid of a request, whatever else is wrong with it.
+
+    Raises:
+        ProtocolError: it cannot be read.
+    """
+    return Object(jsontext.loads(payload), "a payload").uint("id", REQUEST_ID_STOP)
 
 
 def _written(  # noqa: PLR0911 - one a type

@@ -96,6 +96,19 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     return _read(kind, items, expand)
 
 
+def request_id(payload: bytes) -> int:
+    """The rid of a request, whatever else is wrong with it; 0 for what is none.
+
+    Raises:
+        ProtocolError: it cannot be read.
+    """
+    if payload[:1] == _FIRST_BYTES[Type.RESYNC]:
+        return packed_pages.resync_id(payload)
+    if payload[:1] not in (_FIRST_BYTES[Type.SYNC], _FIRST_BYTES[Type.FETCH]):
+        return 0
+    return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")
+
+
 def _written(  # noqa: PLR0911 - one a type
     frame: Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault, compress: Compress | None
 ) -> tuple[Type, list[Value]]:

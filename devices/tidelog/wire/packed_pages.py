@@ -85,6 +85,17 @@ def to_resync(payload: bytes) -> Resync:
     )
 
 
+def resync_id(payload: bytes) -> int:
+    """The rid of a request by token; ``payload`` with its first byte.
+
+    Raises:
+        ProtocolError: it is cut short.
+    """
+    if len(payload) <= _RID_BYTES:
+        raise ProtocolError("a resync is cut short")
+    return int.from_bytes(payload[1 : 1 + _RID_BYTES])
+
+
 def _to_grown(data: bytes) -> tuple[Growth, ...]:
     numbers = varint.decode(data, count_max=2 * STATEMENTS_MAX)
     if len(numbers) % 2:

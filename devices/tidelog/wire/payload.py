@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final
 
 from tidelog.wire import jsonform, packed
+from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame
 from tidelog.wire.packed_sync import Compress, Expand
 
@@ -54,3 +55,16 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> tuple[Frame, Enco
     if encoding is Encoding.JSON:
         return jsonform.decode(payload), encoding
     return packed.decode(payload, expand=expand), encoding
+
+
+def request_id(payload: bytes) -> int:
+    """The rid of a request that `decode` refused; 0 where even that cannot be read.
+
+    Args:
+        payload: what came on a sync topic, of any length and content.
+    """
+    read = jsonform.request_id if Encoding.of(payload) is Encoding.JSON else packed.request_id
+    try:
+        return read(payload)
+    except ProtocolError:
+        return 0

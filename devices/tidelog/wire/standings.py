@@ -7,9 +7,9 @@ the same one. Channels are named by their place in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import chain, count
+from itertools import chain, count, islice
 from typing import Final, NamedTuple
 
 import cbor2
@@ -31,7 +31,7 @@ class Standing:
         channel: the channel's name.
         epoch: the incarnation that the rest speaks of; 0 where the device does not know the channel.
         have: the seqs that it has accounted for.
-        floor: the lowest seq that it knows can still be had.
+        floor: the lowest seq that it knows can still be had; 0 where it was told that the channel is gone.
         want: the seqs that it asks for; ``None`` means all. Not part of what a token stands for.
     """
 
@@ -47,8 +47,15 @@ class Standing:
         return max(self.have.stop - 1, 0)
 
     @property
+    def gone(self) -> bool:
+        """Whether the channel is not to be had; its have-set stays, for it may come back."""
+        return not self.floor
+
+    @property
     def kept(self) -> RangeSet:
-        """The seqs accounted for that the service still has."""
+        """The seqs accounted for that the service still has; none where the channel is gone."""
+        if self.gone:
+            return EMPTY
         return self.have if self.floor == 1 else self.have & RangeSet([(self.floor, SEQ_STOP)])
 
     def lacking(self, head: int, *, newest: int = 0) -> RangeSet:
@@ -58,6 +65,8 @@ class Standing:
             head: the highest seq that the device may read.
             newest: of the newest so many seqs only; 0 for no such bound.
         """
+        if self.gone:
+            return EMPTY
         low = max(self.floor, head + 1 - newest) if newest else self.floor
         kept = RangeSet([(low, max(low, head + 1))])
         return (kept if self.want is None else kept & self.want) - self.have
@@ -216,6 +225,14 @@ class Standings:
             have = old.have if old is not None and old.epoch == epoch else EMPTY
             self.put(Standing(name, epoch, have | voids, floor, old.want if old else None))
         for name in gone:
+            if name in self:
+                self.put(replace(self._by_channel[name], floor=0))
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Make room for channels that can be had: of those that cannot, the first go."""
+        excess = len(self) - STATEMENTS_MAX
+        for name in list(islice((one.channel for one in self if one.gone), max(excess, 0))):
             self.remove(name)
         if len(self) > STATEMENTS_MAX:
             raise ProtocolError(f"more than {STATEMENTS_MAX} channels", wire_code=Code.LIMIT)

@@ -13,17 +13,14 @@ from typing import Final
 from tidelog.codec import bodies
 from tidelog.codec.context import Context, Entry, history_records
 from tidelog.codec.page import Lack, prime
-from tidelog.wire import runs
-from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX
+from tidelog.wire import cbor, runs
+from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.page_frames import Model
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings, Told
 from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
 from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
-
-_TOLD_BYTES: Final = 12
-"""Of what is told of a channel beside its name, generously."""
 
 _NAME_BYTES: Final = 3
 """The length before a string, generously."""
@@ -38,7 +35,7 @@ class Draft:
         logs: the channels in scope, by name.
         places: of the channels in the account that was stated.
         told: the page's header.
-        gone: channels of the account that are not to be had.
+        gone: channels of the account that are not to be had, as far as it does not say so.
         untold: whether there is something to tell of channels for which the header has no room.
         hidden: those that can be had, and whose records can not go before they are told.
         primable: whether both sides have the same account of what the device holds; not where the header had
@@ -88,7 +85,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
 
     Raises:
         Unavailable: the store failed.
-        ProtocolError: there are more channels than an account may have (code LIMIT).
+        ProtocolError: the request states more channels than an account may have (code LIMIT).
     """
     account = inquiry.account
     places = {name: at for at, name in enumerate(account.names())}
@@ -120,7 +117,8 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
 
 def _miss(made: Draft, *, room: int) -> int:
     """Name channels of the account that are not to be had, as far as there is room; what is left of it."""
-    missing = [name for name in made.places if name not in made.logs]
+    known = made.inquiry.account
+    missing = [one.channel for one in known if one.channel not in made.logs and not one.gone]
     sizes = accumulate(_NAME_BYTES + len(name.encode()) for name in missing)
     fitting = list(takewhile(lambda size: size <= room, sizes))
     made.gone = tuple(missing[: len(fitting)])
@@ -133,9 +131,10 @@ def _tell(made: Draft, *, room: int) -> int:
     """Say what is new of channels beside records, as far as there is room; what is left of it.
 
     What became of the device's own channels goes first, as pages are made for what it holds; then those
-    that it does not know, the ones written last first.
+    that it does not know, the ones written last first. An account that is full gets no more of those.
     """
     account = made.inquiry.account
+    free = STATEMENTS_MAX - sum(not one.gone for one in account) + len(made.gone)
     by_place = made.places if made.inquiry.terms.rule.by_channel else {}
     for log in sorted(
         made.logs.values(),
@@ -144,7 +143,11 @@ def _tell(made: Draft, *, room: int) -> int:
         standing = account.get(log.name)
         if standing is not None and (standing.epoch, standing.floor) == (log.epoch, log.floor):
             continue
-        cost = _TOLD_BYTES + (len(log.name.encode()) if standing is None else 0)
+        if standing is None:
+            if free <= 0:
+                continue
+            free -= 1
+        cost = _told_bytes(log, made.places.get(log.name))
         if made.hidden or cost > room:
             made.untold = True
             made.primable = made.primable and standing is None
@@ -154,6 +157,12 @@ def _tell(made: Draft, *, room: int) -> int:
         named = log.name if standing is None else made.places[log.name]
         made.told.append(Told(named, log.epoch, log.floor))
     return room
+
+
+def _told_bytes(log: Log, place: int | None) -> int:
+    """What it takes to tell of a channel beside its voids, by its place in the account or its name."""
+    named = _NAME_BYTES + len(log.name.encode()) if place is None else cbor.head_bytes(place)
+    return 1 + named + cbor.head_bytes(log.epoch) + cbor.head_bytes(log.floor)
 
 
 def _lacks(account: Standings, logs: Mapping[str, Log], *, newest: int) -> list[Lack]:
@@ -243,7 +252,7 @@ def _void_bytes(made: Draft, voids: Mapping[str, RangeSet]) -> int:
     size = 0
     for channel, seqs in voids.items():
         name = made.places.get(channel, channel)
-        size += 0 if name in told else _TOLD_BYTES
+        size += 0 if name in told else _told_bytes(made.logs[channel], made.places.get(channel))
         size += len(runs.encode(seqs)) + _NAME_BYTES
     return size
 

@@ -257,9 +257,9 @@ class StoredHeld:
         self._rule = Rule(seconds=rule.seconds)
         self._logs = logs
         self._held = {
-            one.channel: one.kept & RangeSet([(1, logs[one.channel].head + 1)])
+            one.channel: kept & RangeSet([(1, logs[one.channel].head + 1)])
             for one in account
-            if one.have and one.channel in logs
+            if one.channel in logs and (kept := one.kept)
         }
 
     def seqs(self) -> Mapping[str, RangeSet]:

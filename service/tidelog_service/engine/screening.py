@@ -87,7 +87,9 @@ def screen(packet: Packet, store: Store) -> Question | Refusal:
         if isinstance(frame, Parcel):
             frame = parcels.opened(frame, terminal, store)
     except ProtocolError as error:
-        return _refusal(error, device=terminal.device, encoding=encoding)
+        # Without it the device would go on waiting for its answer, and repeat the request.
+        rid = wire.request_id(packet.payload) if address.verb == "sync" else 0
+        return _refusal(error, device=terminal.device, encoding=encoding, rid=rid)
     return Question(terminal=terminal, frame=frame, encoding=encoding, size=len(packet.payload))
 
 
@@ -101,8 +103,8 @@ def _bad_topic(packet: Packet, error: ProtocolError, store: Store) -> Refusal:
     return _refusal(error, device=device, encoding=Encoding.JSON)
 
 
-def _refusal(error: ProtocolError, *, device: str, encoding: Encoding) -> Refusal:
-    fault = Fault(code=error.wire_code, text=str(error), version=error.highest_version)
+def _refusal(error: ProtocolError, *, device: str, encoding: Encoding, rid: int = 0) -> Refusal:
+    fault = Fault(code=error.wire_code, rid=rid, text=str(error), version=error.highest_version)
     return Refusal(reason=error.wire_code.word, device=device, fault=fault, encoding=encoding)
 
 

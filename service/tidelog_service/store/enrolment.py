@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire.limits import EPOCH_STOP
+from peewee import fn
+
+from tidelog.wire.errors import UsageError
+from tidelog.wire.limits import EPOCH_STOP, STATEMENTS_MAX
 from tidelog_service.store.database import Database
 from tidelog_service.store.keys import checked_channel
 from tidelog_service.store.models import Channel, Generation, Member, Role, User
@@ -47,7 +50,18 @@ def insert_channel(database: Database, name: str, now: int) -> int:
 
 
 def insert_member(database: Database, channel_id: int, user_id: int, now: int) -> None:
-    """Add a user, who is none yet, to the members that may read and write."""
+    """Add a user, who is none yet, to the members that may read and write.
+
+    Raises:
+        UsageError: the user is in as many channels as a device can keep in step (``memberships_full``).
+    """
+    ((count,),) = database.select(Member.select(fn.COUNT(Member.channel)).where(Member.user == user_id))
+    if count >= STATEMENTS_MAX:
+        raise UsageError(
+            f"a user is in {count} channels already, and may be in {STATEMENTS_MAX}",
+            code="memberships_full",
+            hint="`tidelog channel leave` ends a membership; its records stay",
+        )
     database.write(Member.insert(channel=channel_id, user=user_id, role=Role.WRITER, joined=now))
 
 

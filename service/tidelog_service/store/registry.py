@@ -182,7 +182,8 @@ class Registry:
             members: names of existing users; one named twice counts once.
 
         Raises:
-            UsageError: ``channel_name``, ``channel_exists``, ``no_user``, ``channels_full``.
+            UsageError: ``channel_name``, ``channel_exists``, ``no_user``, ``channels_full``,
+                ``memberships_full``.
         """
         checked_channel(name)
         with self._changing():
@@ -200,7 +201,8 @@ class Registry:
             the channel's name, the same whoever is named first.
 
         Raises:
-            UsageError: ``user_name``, ``channel_name``, ``no_user``, ``channel_exists``, ``channels_full``.
+            UsageError: ``user_name``, ``channel_name``, ``no_user``, ``channel_exists``, ``channels_full``,
+                ``memberships_full``.
         """
         name = direct_channel(a, b)
         self.add_channel(name, (a, b))
@@ -210,7 +212,7 @@ class Registry:
         """Make a user a member, who may read and write.
 
         Raises:
-            UsageError: ``no_channel``, ``no_user``, ``member_exists``.
+            UsageError: ``no_channel``, ``no_user``, ``member_exists``, ``memberships_full``.
         """
         with self._changing():
             channel_id, user_id = self._channel_id(channel), self._user_id(user)

@@ -624,6 +624,32 @@ def test_own_messages_prime_the_next_page_too() -> None:
     whole(pair, shelf)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_whole_seconds_go_on_and_prime_what_follows(*, before: bool) -> None:
+    """With a store that was filled so, and with one that was not: what primes is cut on both sides."""
+    rng = Random(2)
+    shelf = Shelf({"room": ("ann", "bob")})
+    shelf.fill("room", bodies(300), times=sorted(rng.sample(range(10**6, 3 * 10**6), 300)))
+    pair = paired(Engine(shelf), whole_seconds=before, live=True)
+    pair.sync()
+    pair.bench._tuning = Tuning(whole_seconds=not before)
+    pair.bench.boot()
+    pair.bench.connect()
+    for _ in range(3):
+        log = shelf.logs["room"]
+        shelf.fill("room", bodies(5, seed=log.head), times=[log.time + 777 * n + 1 for n in range(5)])
+        pair.sync()
+        assert primed(pair) in ([], [True]), "by token, or the first in full"
+        pair.bench.write(b"high water at the pier, low wind")
+        pair.bench.tick()
+        pair.run()
+        pair.push()
+    assert not [event for event in pair.bench.events if isinstance(event, Trouble)]
+    assert pair.have("room") == RangeSet([(1, shelf.logs["room"].head + 1)])
+    later = pair.bench.store.records("room", 7, start=305, stop=310, limit=9)
+    assert all(not one.time % 1_000 for one in later[:1])
+
+
 def test_a_context_between_two_sizes_counts_as_the_lower_on_both_sides(shelf: Shelf) -> None:
     for asked, allowed in ((5_000, 262_144), (262_144, 5_000), (2_000, 262_144), (262_144, 2_047)):
         bench = Bench(

@@ -83,12 +83,12 @@ def test_a_new_epoch_voids_the_have_set() -> None:
     assert [(one.channel, one.epoch, one.head) for one in found.parts] == [("a", 8, 0)]
 
 
-def test_channels_that_are_gone_leave_the_account_and_the_others_move_up() -> None:
+def test_a_channel_that_is_gone_stays_in_the_account_and_primes_nothing() -> None:
     asked = question(KNOWN, Standing("b", EPOCH))
-    after = Standings([Standing("b", EPOCH)])
-    found = opened(Page(rid=1, gone=("a",), content=content(after, 0, 1)), asked)
+    after = Standings([replace(KNOWN, floor=0), Standing("b", EPOCH)])
+    found = opened(Page(rid=1, gone=("a",), content=content(after, 1, 1)), asked)
     assert [one.channel for one in found.parts] == ["b"]
-    assert found.account.names() == ["b"]
+    assert [(one.channel, one.gone) for one in found.account] == [("a", True), ("b", False)]
 
 
 def test_an_empty_page_leaves_what_was_stated() -> None:

@@ -138,6 +138,15 @@ def test_messages_of_no_outbox_go_plain() -> None:
     assert parcels.shortest(frame, parcels.grounds(Holdings([]))) is frame
 
 
+def test_records_whose_times_were_cut_are_built_on_by_none() -> None:
+    store, holdings = stocked(range(1, 30))
+    parcels = Parcels(store, grounded=False)
+    parcels.restart()
+    sent = parcels.shortest(batch(), parcels.grounds(holdings))
+    assert store.reads == 0
+    assert not isinstance(sent, Parcel) or sent.basis is None
+
+
 def test_without_a_shelf_every_batch_goes_plain() -> None:
     parcels = Parcels(None)
     frame = batch(body=b"x" * 1_000)

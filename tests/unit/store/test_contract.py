@@ -69,6 +69,7 @@ def test_a_new_store_is_empty_and_has_an_outbox_id(reopen: Reopen) -> None:
     snapshot = reopen().load()
     assert len(snapshot.outbox_id) == 4
     assert (snapshot.next_n, snapshot.outbox, snapshot.holdings, snapshot.tokens) == (1, (), (), ())
+    assert not snapshot.seconds
 
 
 def test_the_outbox_id_stays_with_the_store(reopen: Reopen) -> None:
@@ -161,6 +162,18 @@ def test_a_holding_replaces_that_of_the_same_channel(reopen: Reopen) -> None:
     later = Holding(channel="b", epoch=2, have=RangeSet([(1, 2)]), head=1)
     store.apply(Changes(holdings=(later,)))
     assert reopen().load().holdings == (Holding(channel="a", epoch=1), later)
+
+
+def test_a_channel_that_is_gone_is_so_after_a_restart(reopen: Reopen) -> None:
+    gone = Holding(channel="a", epoch=1, gone=True)
+    reopen().apply(Changes(holdings=(gone, Holding(channel="b", epoch=1))))
+    assert reopen().load().holdings == (gone, Holding(channel="b", epoch=1))
+
+
+def test_whole_seconds_are_for_good(reopen: Reopen) -> None:
+    reopen().apply(Changes(seconds=True))
+    reopen().apply(Changes(next_n=2))
+    assert reopen().load().seconds
 
 
 def test_dictionaries_are_kept_in_the_order_in_which_they_came(reopen: Reopen) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tidelog.replica.ports import Changes, Holding, Record, Weight
 from tidelog.replica.tokens import Token
-from tidelog.store import SqliteStore, schema, sqlite
+from tidelog.store import SqliteStore, rows, schema, sqlite
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
@@ -247,6 +247,22 @@ def test_a_file_from_before_tokens_has_none_and_learns_them(path: Path) -> None:
         store.apply(Changes(tokens=(Token(b"scope", b"name", Standings()),)))
     with closing(SqliteStore(path, device="a1phone", read_only=True)) as again:
         assert [one.token for one in again.load().tokens] == [b"name"]
+
+
+def test_a_file_from_before_channels_could_be_gone_has_all_of_them(path: Path) -> None:
+    before = sqlite3.connect(path, isolation_level=None)
+    schema.upgrade(before, steps=schema.STEPS[:4])
+    before.execute("INSERT INTO meta VALUES (1, 'a1phone', x'00000000', 1)")
+    before.execute("INSERT INTO channels VALUES (5, 'room1')")
+    before.execute(
+        "INSERT INTO holdings VALUES (5, 7, ?, ?, 3, 1)",
+        (rows.seqs_blob(RangeSet([(1, 4)])), rows.seqs_blob(RangeSet())),
+    )
+    before.close()
+    with closing(SqliteStore(path, device="a1phone")) as store:
+        snapshot = store.load()
+    assert snapshot.holdings == (Holding(channel="room1", epoch=7, have=RangeSet([(1, 4)]), head=3),)
+    assert not snapshot.seconds
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(store: SqliteStore) -> None:

@@ -36,6 +36,11 @@ def test_what_is_written_is_read_back(items: list[cbor.Value]) -> None:
     assert cbor.loads(b"!" + cbor.dumps(items), start=1) == items
 
 
+@given(st.integers(0, 64).flatmap(lambda bits: st.integers(0, 2**bits - 1)))
+def test_a_head_takes_what_a_number_does(number: int) -> None:
+    assert cbor.head_bytes(number) == len(cbor2.dumps(number))
+
+
 @given(ARRAYS.filter(lambda items: depth(items) <= NESTING_MAX))
 @settings(max_examples=50)
 def test_every_prefix_and_every_suffix_is_refused(items: list[cbor.Value]) -> None:

@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from tidelog.wire import payload
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Frame, Part, Push, Record
+from tidelog.wire.fetching import Fetch
+from tidelog.wire.frames import Frame, Part, Push, Record, SyncRequest
+from tidelog.wire.limits import REQUEST_ID_STOP
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.payload import Encoding
 from unit.wire.strategies import FRAMES
 
@@ -16,6 +19,19 @@ def test_the_first_byte_tells_the_encoding(frame: Frame, encoding: Encoding) -> 
     written = payload.encode(frame, encoding)
     assert payload.decode(written) == (frame, encoding)
     assert Encoding.of(written) is encoding
+
+
+@given(FRAMES, st.sampled_from(Encoding))
+def test_a_request_has_its_id_and_nothing_else_has_one(frame: Frame, encoding: Encoding) -> None:
+    asked = frame.rid if isinstance(frame, SyncRequest | Resync | Fetch) else 0
+    if encoding is Encoding.PACKED or asked:
+        assert payload.request_id(payload.encode(frame, encoding)) == asked
+
+
+@given(st.binary(max_size=60))
+def test_an_id_that_cannot_be_read_is_none(data: bytes) -> None:
+    assert 0 <= payload.request_id(data) < REQUEST_ID_STOP
+    assert payload.request_id(b"{" + data) == 0
 
 
 def test_an_empty_payload_is_malformed() -> None:

@@ -150,7 +150,40 @@ def test_voids_enter_the_have_set_and_an_epoch_empties_it() -> None:
 def test_places_are_those_before_anything_was_told() -> None:
     account = Standings([Standing("a", 7), Standing("b", 7), Standing("c", 7)])
     account.tell([Told("d", 7), Told(2, 8)], ["a", "unknown"])
-    assert list(account) == [Standing("b", 7), Standing("c", 8), Standing("d", 7)]
+    assert list(account) == [
+        Standing("a", 7, floor=0),
+        Standing("b", 7),
+        Standing("c", 8),
+        Standing("d", 7),
+    ]
+
+
+def test_a_channel_that_is_gone_keeps_its_place_and_what_was_accounted_for() -> None:
+    account = Standings([stood((1, 5), floor=3), Standing("b", 7)])
+    account.tell([], ["a"])
+    gone = account.get("a")
+    assert gone == stood((1, 5), floor=0)
+    assert gone is not None
+    assert (gone.gone, gone.kept, gone.lacking(9), gone.lacking(9, newest=2)) == (True, EMPTY, EMPTY, EMPTY)
+    assert account.names() == ["a", "b"]
+
+
+@pytest.mark.parametrize(("epoch", "have"), [(7, RangeSet([(1, 5)])), (8, EMPTY)])
+def test_a_channel_that_comes_back_has_what_is_of_its_epoch(epoch: int, have: RangeSet) -> None:
+    account = Standings([stood((1, 5))])
+    account.tell([], ["a"])
+    account.tell([Told(0, epoch, 2)], [])
+    assert list(account) == [Standing("a", epoch, have, 2)]
+
+
+def test_channels_that_are_gone_make_room_for_others_the_first_first() -> None:
+    account = Standings(Standing(f"c{at}", 1, RangeSet([(1, 3)])) for at in range(STATEMENTS_MAX))
+    account.tell([], ["c7", "c3", "c9"])
+    account.tell([Told("x", 1), Told("y", 1)], [])
+    assert len(account) == STATEMENTS_MAX
+    assert [name for name in ("c3", "c7", "c9", "x", "y") if name in account] == ["c9", "x", "y"]
+    account.tell([Told("z", 1)], ["c10"])
+    assert [name for name in ("c9", "c10", "z") if name in account] == ["c10", "z"]
 
 
 @pytest.mark.parametrize(

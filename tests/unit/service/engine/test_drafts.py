@@ -10,7 +10,6 @@ import pytest
 from simulated.shelf import Shelf
 from tidelog.codec.deflate import Deflate
 from tidelog.codec.page import Rule
-from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.limits import PAGE_RECORDS_MAX, ROOM_BYTES_MIN, STATEMENTS_MAX
 from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Page
@@ -121,7 +120,7 @@ def test_only_named_channels_are_in_scope_where_some_are_named() -> None:
     assert (found.told, found.gone) == ([Told(0, 7)], ("theirs",))
     assert set(found.logs) == {"c0"}
     assert keys(found) == [("c0", 2), ("c0", 1)]
-    assert found.inquiry.account.names() == ["c0"]
+    assert [(one.channel, one.gone) for one in found.inquiry.account] == [("c0", False), ("theirs", True)]
 
 
 def test_what_is_wanted_bounds_what_goes() -> None:
@@ -205,7 +204,7 @@ def test_channels_that_are_gone_are_named_as_far_as_there_is_room(room: int) -> 
     found = made(shelf, *gone, Standing("c0", 7), room=room)
     assert (found.untold, found.primable) == (True, False)
     assert header_bytes(found) <= room
-    assert len(found.inquiry.account) == 1_001 - len(found.gone)
+    assert sum(one.gone for one in found.inquiry.account) == len(found.gone)
     assert (len(found.gone) > 0) == (room > ROOM_BYTES_MIN)
 
 
@@ -215,14 +214,35 @@ def test_the_smallest_rooms_hold_the_smallest_headers(room: int) -> None:
     assert header_bytes(made(shelf, room=room)) <= room
 
 
-def test_more_channels_than_an_account_may_have_are_refused() -> None:
+def test_what_is_gone_is_told_once() -> None:
+    shelf = shelf_of(3)
+    gone = Standing("theirs", 7, RangeSet([(1, 9)]), 0)
+    found = made(shelf, gone, Standing("c0", 7, RangeSet([(1, 4)])))
+    assert (found.told, found.gone, found.lacking, found.untold) == ([], (), 0, False)
+
+
+def test_what_was_gone_and_is_back_is_told_by_its_place_and_only_the_rest_goes() -> None:
+    shelf = shelf_of(3, 5)
+    back = Standing("c1", 7, RangeSet([(1, 4)]), 0)
+    found = made(shelf, Standing("c0", 7, RangeSet([(1, 4)])), back)
+    assert (found.told, keys(found)) == ([Told(1, 7)], [("c1", 5), ("c1", 4)])
+
+
+def test_an_account_that_is_full_gets_no_more_channels_and_the_rest_goes_on() -> None:
+    """Those written to last come in; as soon as others are gone there is room."""
     shelf = Shelf({f"c{n}": ("ann",) for n in range(5)})
-    many = [Standing(f"x{n}", 7) for n in range(STATEMENTS_MAX)]
+    many = [Standing(f"x{n}", 7) for n in range(STATEMENTS_MAX - 2)]
     shelf.logs |= {one.channel: replace(shelf.logs["c0"], name=one.channel) for one in many}
     shelf.members |= {one.channel: ("ann",) for one in many}
-    with pytest.raises(ProtocolError) as refused:
-        made(shelf, *many)
-    assert refused.value.wire_code is Code.LIMIT
+    for at, name in enumerate(("c3", "c0", "c4")):
+        shelf.fill(name, [b"body"], times=[1_000 * (at + 1)])
+    found = made(shelf, *many)
+    assert [one.channel for one in found.told] == ["c4", "c0"]
+    assert (keys(found), found.untold) == ([("c4", 1), ("c0", 1)], False)
+    for one in many[:2]:
+        shelf.members[one.channel] = ("cem",)
+    found = made(shelf, *found.inquiry.account)
+    assert (found.gone, [one.channel for one in found.told]) == (("x0", "x1"), ["c3", "c1"])
 
 
 # Numbers without a record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simulated.shelf import Shelf
@@ -12,6 +14,7 @@ from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
 from tidelog.wire.limits import VERSION
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.packets import Packet
@@ -152,6 +155,7 @@ def test_a_parcel_of_a_stranger_reads_no_record(store: Shelf) -> None:
     [
         (b"", Code.MALFORMED),
         (packed(REQUEST)[:-1] + b"\xff\xff", Code.MALFORMED),
+        (b"\x23\x00", Code.MALFORMED),
         (bytes([7 << 5 | 2]) + packed(REQUEST)[1:], Code.VERSION),
         (b"\x22" + b"x" * 70_000, Code.LIMIT),
         (b"{" + b" " * 70_000 + b"}", Code.LIMIT),
@@ -169,5 +173,29 @@ def test_a_payload_that_cannot_be_served_gets_a_coded_answer(
     assert refused.fault is not None
     assert (refused.device, refused.fault.code, refused.reason) == ("ann-phone", code, code.word)
     assert refused.encoding is Encoding.of(payload)
-    assert refused.fault.version == (VERSION if code is Code.VERSION else 0)
+    assert (refused.fault.version, refused.fault.rid) == (VERSION if code is Code.VERSION else 0, 0)
     assert wire.decode(wire.encode(refused.fault, refused.encoding))[0] == refused.fault
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x22\x82\x19\x02\xbc\x01",
+        packed(Resync(rid=700, token=b"abcd", digest=5)) + b"\x81\x41\x05",
+        packed(Resync(rid=700, token=b"abcd", digest=5))[:-3],
+        b"\x24\x82\x19\x02\xbc\x20",
+        b'{"type": "sync", "id": 700, "haev": {}}',
+        b'{"type": "sink", "id": 700}',
+    ],
+)
+def test_a_request_that_cannot_be_served_hears_so_by_its_id(store: Shelf, payload: bytes) -> None:
+    """Else its device would wait, and ask the same again."""
+    refused = refusal("tl1/ann-phone/sync", payload, store)
+    assert refused.fault is not None
+    assert refused.fault.rid == 700
+
+
+def test_what_is_no_request_has_no_id(store: Shelf) -> None:
+    refused = refusal("tl1/ann-phone/msg", packed(replace(REQUEST, rid=700)), store)
+    assert refused.fault is not None
+    assert refused.fault.rid == 0

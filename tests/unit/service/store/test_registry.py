@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tidelog.wire.errors import UsageError
-from tidelog.wire.limits import EPOCH_STOP
+from tidelog.wire.limits import EPOCH_STOP, STATEMENTS_MAX
 from tidelog_service.engine.secrets import is_hash_of
 from tidelog_service.store.database import Database
+from tidelog_service.store.enrolment import insert_member
 from tidelog_service.store.keys import CHANNEL_STOP
-from tidelog_service.store.models import Channel
+from tidelog_service.store.models import Channel, User
 from tidelog_service.store.registry import ChannelInfo, DeviceInfo, Registry, UserInfo
 
 _CHANGE = """
@@ -142,6 +143,25 @@ def test_a_channel_beyond_the_last_id_is_refused(registry: Registry, database: D
         registry.add_channel("one more", ["ann"])
     assert (caught.value.code, bool(caught.value.hint)) == ("channels_full", True)
     assert (registry.channels(), registry.generation()) == before
+
+
+def test_a_user_is_in_as_many_channels_as_a_device_can_keep_in_step(
+    registry: Registry, database: Database
+) -> None:
+    ((ann,),) = database.select(User.select(User.id).where(User.name == "ann"))
+    with database.transaction():
+        for n in range(STATEMENTS_MAX - 1):  # one is there
+            channel = database.write(Channel.insert(name=f"c{n}", epoch=1, created=0))
+            insert_member(database, channel, ann, 0)
+    registry.add_channel("hall", ["bob"])
+    before = registry.generation()
+    for change in (lambda: registry.join("hall", "ann"), lambda: registry.add_channel("x", ["bob", "ann"])):
+        with pytest.raises(UsageError) as caught:
+            change()
+        assert (caught.value.code, bool(caught.value.hint)) == ("memberships_full", True)
+    assert registry.generation() == before
+    registry.leave("c0", "ann")
+    registry.join("hall", "ann")
 
 
 def test_nobody_converses_with_themselves(registry: Registry) -> None:

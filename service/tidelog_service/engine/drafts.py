@@ -43,6 +43,7 @@ class Draft:
         lacks: the channels with records in ``entries``, ascending by place.
         entries: records that may go, in the order of the answer.
         lacking: how many records the device lacks in all.
+        looked: how many held records were looked at for a context.
     """
 
     inquiry: Inquiry
@@ -56,6 +57,7 @@ class Draft:
     lacks: list[Lack] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     lacking: int = 0
+    looked: int = 0
 
     @property
     def text_bytes(self) -> int:
@@ -71,7 +73,9 @@ class Draft:
         """What primes the page, for a budget of context."""
         held = StoredHeld(store, memory, self.logs, self.inquiry.account, self.inquiry.terms.rule)
         history = history_records(len(self.entries))
-        return prime(self.lacks, held, Model(context_bytes), codec=codec, history=history)
+        found = prime(self.lacks, held, Model(context_bytes), codec=codec, history=history)
+        self.looked = held.looked
+        return found
 
 
 def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes_max: int) -> Draft:

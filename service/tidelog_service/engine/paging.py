@@ -44,6 +44,11 @@ _KEPT_BYTES: Final = 4_096
 """A request by token costs one more for each so many bytes of what is kept: it is read, and written again."""
 
 
+_LOOKS_FREE: Final = 8_192
+_LOOKS: Final = 512
+"""A page costs one more for each so many held records looked at, beyond those that a context has."""
+
+
 class Asked(NamedTuple):
     """A request that may be served."""
 
@@ -157,6 +162,9 @@ class Paging:
 
     def _begin(self, asked: Asked, now_ms: int, *, waiting: int) -> _Work:
         device = asked.terminal.device
+        if not self._rates.admit(device, now_ms, cost=0):
+            # What it asked for before has taken more than was known when this was admitted.
+            raise _too_many()
         kept: Kept | None = None
         token = b""
         if isinstance(asked.request, Resync):
@@ -203,12 +211,15 @@ class Paging:
             held=held,
         )
         self._prepare(work)
+        looked = max(made.looked - _LOOKS_FREE, 0)
+        if looked:
+            self._rates.charge(device, now_ms, cost=-(-looked // _LOOKS))
         return work
 
     def _proven(self, device: str, request: Resync, now_ms: int) -> Kept:
         blob = self._store.token(device, request.token)
         if blob is not None and not self._rates.admit(device, now_ms, cost=len(blob) // _KEPT_BYTES):
-            raise ProtocolError("too many requests", wire_code=Code.BUSY)
+            raise _too_many()
         kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
         if kept is None:
             raise tokens.unknown()
@@ -345,3 +356,7 @@ class Paging:
             return None
         same = before is not None and before.base.digest == work.kept.base.digest
         return (before if before is not None and same else work.kept).answered(account)
+
+
+def _too_many() -> ProtocolError:
+    return ProtocolError("too many requests", wire_code=Code.BUSY)

@@ -27,16 +27,27 @@ class Rates:
             cost: how many; at most a full bucket, which admits anything.
         """
         cost = min(cost, self._burst)
-        self._sweep(now_ms)
-        tokens, then_ms = self._buckets.get(device, (float(self._burst), now_ms))
-        tokens = min(self._burst, tokens + max(0, now_ms - then_ms) * self._per_second / 1000)
+        tokens = self._tokens(device, now_ms)
         admitted = tokens >= cost
         # A refusal costs nothing, so that a device that asks too often is served at the rate it may have.
         self._buckets[device] = (tokens - cost if admitted else tokens, now_ms)
         return admitted
 
+    def charge(self, device: str, now_ms: int, *, cost: int) -> None:
+        """Take tokens for work that was not known before it was done: the bucket may owe as many as it holds.
+
+        As long as it owes any, `admit` refuses whatever costs nothing too.
+        """
+        tokens = self._tokens(device, now_ms)
+        self._buckets[device] = (max(tokens - cost, -float(self._burst)), now_ms)
+
+    def _tokens(self, device: str, now_ms: int) -> float:
+        self._sweep(now_ms)
+        tokens, then_ms = self._buckets.get(device, (float(self._burst), now_ms))
+        return min(self._burst, tokens + max(0, now_ms - then_ms) * self._per_second / 1000)
+
     def _sweep(self, now_ms: int) -> None:
-        full_ms = self._burst * 1000 // self._per_second + 1
+        full_ms = 2 * self._burst * 1000 // self._per_second + 1  # from all that it may owe
         if now_ms - self._swept_ms < full_ms:
             return
         self._swept_ms = now_ms

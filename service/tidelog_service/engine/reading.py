@@ -243,14 +243,18 @@ class StoredHeld:
         logs: those in scope, by name.
         account: what the device has.
         rule: how the answer tells of records.
+
+    Attributes:
+        looked: how many records it was asked for so far.
     """
 
-    __slots__ = ("_held", "_logs", "_memory", "_rule", "_store")
+    __slots__ = ("_held", "_logs", "_memory", "_rule", "_store", "looked")
 
     def __init__(
         self, store: Store, memory: Memory, logs: Mapping[str, Log], account: Standings, rule: Rule
     ) -> None:
         """See the class."""
+        self.looked = 0
         self._store = store
         self._memory = memory
         # Context is read from the newest down, whatever comes first in the answer.
@@ -268,11 +272,14 @@ class StoredHeld:
 
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
         """See `tidelog.codec.context.Held`."""
+        self.looked += len(keys)
         return in_order(keys, lambda channel, seqs: self._line(channel, seqs).all())
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""
-        return newest([self._line(channel, seqs) for channel, seqs in self._held.items()])
+        for entry in newest([self._line(channel, seqs) for channel, seqs in self._held.items()]):
+            self.looked += 1
+            yield entry
 
     def _line(self, channel: str, seqs: RangeSet) -> Line:
         return Line(self._store, self._logs[channel], seqs, rule=self._rule, memory=self._memory)

@@ -356,6 +356,27 @@ def test_a_device_that_asks_as_fast_as_it_may_fills_no_memory(store: Calls) -> N
     assert max(map(len, store.tokens.values())) < 300
 
 
+@pytest.mark.parametrize("size", [0, 2_000])
+def test_a_context_that_walks_past_much_costs_more_than_others(size: int) -> None:
+    """Bodies that are empty or large prime nothing: a device could keep the service busy with 26 bytes."""
+    store = Shelf({"room": ("ann",)})
+    store.fill("room", [b"x" * size] * 20_000, times=range(1_000, 21_000))
+    engine = Engine(store, bounds=Bounds(requests_per_second=200, requests_burst=100))
+    statement = Statement(channel="room", epoch=7, have=RangeSet([(1, 10_000), (10_001, 20_001)]))
+    asked = replace(ASKED, statements=(statement,), context_bytes=262_144, keep=False)
+    found = [type(frame) for _ in range(16) for frame in answered(engine, asked, now_ms=10**6)]
+    assert 2 <= found.count(Page) <= 5
+    assert found.count(Fault) == 16 - found.count(Page)
+    (later,) = answered(engine, asked, now_ms=10**6 + 1_000)
+    assert isinstance(later, Page)
+
+
+def test_an_ordinary_page_costs_as_much_as_a_request(engine: Engine) -> None:
+    paged(engine, ASKED)
+    tokens, _ = engine._rates._buckets["ann-phone"]
+    assert tokens == engine._rates._burst - 1
+
+
 def test_a_large_account_costs_more_than_a_small_one(store: Calls) -> None:
     """It is read for each request, and written again: a device could keep the service busy with 11 bytes."""
     bounds = Bounds(requests_per_second=1, requests_burst=100)

@@ -38,6 +38,22 @@ def test_idle_devices_are_forgotten_with_a_full_bucket() -> None:
     rates = Rates(per_second=10, burst=20)
     for n in range(1_000):
         rates.admit(f"d{n}", 100_000)
-    rates.admit("phone", 103_000)
+    rates.admit("phone", 105_000)
     assert set(rates._buckets) == {"phone"}
-    assert [rates.admit("d1", 103_000) for _ in range(21)].count(True) == 20
+    assert [rates.admit("d1", 105_000) for _ in range(21)].count(True) == 20
+
+
+def test_what_took_more_than_was_known_is_paid_later() -> None:
+    rates = Rates(per_second=10, burst=20)
+    rates.charge("phone", 1_000, cost=30)
+    assert [rates.admit("phone", now, cost=0) for now in (1_000, 1_999, 2_000)] == [False, False, True]
+    assert [rates.admit("phone", now) for now in (2_000, 2_100)] == [False, True]
+
+
+def test_a_bucket_owes_no_more_than_it_holds_and_is_not_forgotten_while_it_does() -> None:
+    rates = Rates(per_second=10, burst=20)
+    for _ in range(3):
+        rates.charge("phone", 1_000, cost=10**6)
+    rates.admit("other", 2_990)
+    assert not rates.admit("phone", 2_990, cost=0)
+    assert rates.admit("phone", 3_010, cost=0)

@@ -254,14 +254,12 @@ class Delta:
         more: whether something in scope remains; the device asks again with what it then has.
         parts: channels that have something to tell; one in scope without a part is up to date.
         gone: channels of the request that do not exist or that this device may not read.
-        codec: how the bodies are compressed.
     """
 
     rid: int
     more: bool
     parts: tuple[Part, ...] = ()
     gone: tuple[str, ...] = ()
-    codec: int = CODEC_NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +270,6 @@ class Push:
     """
 
     part: Part
-    codec: int = CODEC_NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

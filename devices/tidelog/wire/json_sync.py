@@ -147,7 +147,7 @@ def _to_run(value: object) -> Run:
 
 
 def from_delta(frame: Delta) -> dict[str, JsonValue]:
-    """Write a page; its bodies are never compressed, whatever its codec."""
+    """Write a page."""
     given: dict[str, JsonValue] = {
         "type": "delta",
         "id": frame.rid,

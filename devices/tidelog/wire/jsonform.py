@@ -38,7 +38,7 @@ def encode(frame: Frame) -> bytes:
 
     Returns:
         a payload that begins with ``{``; it may be larger than ``PACKET_BYTES_MAX``, as with
-        `tidelog.wire.packed.encode`. The codec of a `Delta` or `Push` is not told: bodies are plain.
+        `tidelog.wire.packed.encode`.
 
     Raises:
         UsageError: the frame is a `Parcel`, which has no form in JSON.

@@ -24,7 +24,6 @@ from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
-from tidelog.wire.packed_sync import Compress, Expand
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -36,20 +35,18 @@ _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
 
 
-def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
+def encode(frame: Frame) -> bytes:
     """Write a frame.
 
     Args:
         frame: its values are within the limits of `tidelog.wire.limits`.
-        compress: makes one byte string of the bodies of a `Delta` or `Push` whose codec is not
-            ``CODEC_NONE``.
 
     Returns:
         a payload. It may be larger than ``PACKET_BYTES_MAX``, which no decoder takes: who builds batches
         and pages measures and splits them.
 
     Raises:
-        UsageError: message numbers or seqs do not ascend, or ``compress`` is missing.
+        UsageError: message numbers or seqs do not ascend.
     """
     match frame:
         case Resync():
@@ -62,17 +59,15 @@ def encode(frame: Frame, *, compress: Compress | None = None) -> bytes:
             kind, items = packed_dictionaries.written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
         case _:
-            kind, items = _written(frame, compress)
+            kind, items = _written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
 
 
-def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
+def decode(payload: bytes) -> Frame:
     """Read a frame; work and memory are bounded whatever the payload.
 
     Args:
         payload: what came from the peer.
-        expand: makes bodies of the byte string of a `Delta` or `Push` whose codec is not ``CODEC_NONE``;
-            without it, these are refused with code UNSUPPORTED.
 
     Raises:
         ProtocolError: with code VERSION, UNSUPPORTED (type, codec or coding), LIMIT or MALFORMED.
@@ -93,7 +88,7 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> Frame:
     items = cbor.loads(payload, start=1)
     if kind in (Type.FETCH, Type.PIECE):
         return packed_dictionaries.read(kind, items)
-    return _read(kind, items, expand)
+    return _read(kind, items)
 
 
 def request_id(payload: bytes) -> int:
@@ -110,7 +105,7 @@ def request_id(payload: bytes) -> int:
 
 
 def _written(  # noqa: PLR0911 - one a type
-    frame: Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault, compress: Compress | None
+    frame: Messages | SyncRequest | Receipts | Delta | Push | PrimedPush | Fault,
 ) -> tuple[Type, list[Value]]:
     match frame:
         case Messages():
@@ -120,16 +115,16 @@ def _written(  # noqa: PLR0911 - one a type
         case Receipts():
             return Type.RECEIPTS, packed_messages.from_receipts(frame)
         case Delta():
-            return Type.DELTA, packed_sync.from_delta(frame, compress)
+            return Type.DELTA, packed_sync.from_delta(frame)
         case Push():
-            return Type.PUSH, packed_sync.from_push(frame, compress)
+            return Type.PUSH, packed_sync.from_push(frame)
         case PrimedPush():
             return Type.PRIMED, packed_primed.from_primed(frame)
         case Fault():
             return Type.FAULT, FAULT.trimmed(_from_fault(frame))
 
 
-def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:  # noqa: PLR0911 - one a type
+def _read(kind: int, items: list[Value]) -> Frame:  # noqa: PLR0911 - one a type
     match kind:
         case Type.MESSAGES:
             return packed_messages.to_messages(items)
@@ -138,9 +133,9 @@ def _read(kind: int, items: list[Value], expand: Expand | None) -> Frame:  # noq
         case Type.RECEIPTS:
             return packed_messages.to_receipts(items)
         case Type.DELTA:
-            return packed_sync.to_delta(items, expand)
+            return packed_sync.to_delta(items)
         case Type.PUSH:
-            return packed_sync.to_push(items, expand)
+            return packed_sync.to_push(items)
         case Type.PRIMED:
             return packed_primed.to_primed(items)
         case Type.FAULT:

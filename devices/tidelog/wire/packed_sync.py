@@ -1,13 +1,11 @@
 """The packed form of `SyncRequest`, `Delta` and `Push`: what a device lacks, and the records themselves.
 
-How bodies are compressed is not known here: `encode` and `decode` of `tidelog.wire.packed` are given a
-function for it (SPEC.md, "Sync", "Delta", "Push", "Codecs").
+Bodies are plain here (SPEC.md, "Sync", "Delta", "Push", "Codecs").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Final
 
@@ -28,12 +26,6 @@ from tidelog.wire.limits import (
 )
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog.wire.statements import Statement
-
-Compress = Callable[[Sequence[bytes]], bytes]
-"""Turns the bodies of a page into the bytes that travel, with the codec that the frame names."""
-
-Expand = Callable[[int, bytes, int], bytes]
-"""``(codec, data, size)`` -> the bodies joined, ``size`` bytes; raises `ProtocolError`."""
 
 SYNC: Final = Layout(
     what="a sync request",
@@ -139,31 +131,32 @@ def _to_want(value: object) -> RangeSet | None:
     return None if value is None else to_set(value)
 
 
-def from_delta(frame: Delta, compress: Compress | None) -> list[Value]:
+def from_delta(frame: Delta) -> list[Value]:
     """Write a page."""
     records = [record for part in frame.parts for record in part.records]
     epochs = series.epochs([part.epoch for part in frame.parts])
     return DELTA.trimmed(
         [
             frame.rid,
-            frame.codec << 1 | frame.more,
+            int(frame.more),
             [_from_part(part, epoch) for part, epoch in zip(frame.parts, epochs, strict=True)],
             COLUMNS.trimmed(columns.encode(records)),
-            _from_bodies(records, frame.codec, compress),
+            _joined(records),
             list(frame.gone),
         ]
     )
 
 
-def to_delta(items: list[Value], expand: Expand | None) -> Delta:
+def to_delta(items: list[Value]) -> Delta:
     """Read a page."""
     rid, flags_, parts_, columns_, bodies, gone = DELTA.filled(items)
     flags = fields.uint(flags_, 2 * CODEC_STOP, "the flags of a delta")
+    _check_plain(flags >> 1)
     rows = [PART.filled(item) for item in fields.items(parts_, STATEMENTS_MAX, "parts")]
     names = fields.distinct([fields.channel(row[0]) for row in rows], "channels of a delta")
     epochs = series.read_epochs([row[2] for row in rows])
     seqs = [to_set(row[1]) for row in rows]
-    records = iter(_to_records(seqs, columns_, bodies, _Bodies(flags >> 1, expand)))
+    records = iter(_to_records(seqs, columns_, bodies))
     return Delta(
         rid=fields.uint(rid, REQUEST_ID_STOP, "a request id"),
         more=bool(flags & 1),
@@ -174,11 +167,10 @@ def to_delta(items: list[Value], expand: Expand | None) -> Delta:
             ]
         ),
         gone=_to_gone(gone, names),
-        codec=flags >> 1,
     )
 
 
-def from_push(frame: Push, compress: Compress | None) -> list[Value]:
+def from_push(frame: Push) -> list[Value]:
     """Write records as they were stored."""
     part = frame.part
     return PUSH.trimmed(
@@ -187,17 +179,17 @@ def from_push(frame: Push, compress: Compress | None) -> list[Value]:
             runs.encode(_seqs(part.records)),
             part.epoch,
             COLUMNS.trimmed(columns.encode(part.records)),
-            _from_bodies(part.records, frame.codec, compress),
-            frame.codec,
+            _joined(part.records),
+            CODEC_NONE,
             runs.encode(part.voids),
         ]
     )
 
 
-def to_push(items: list[Value], expand: Expand | None) -> Push:
+def to_push(items: list[Value]) -> Push:
     """Read records as they were stored."""
-    channel, seqs_, epoch, columns_, bodies, codec_, voids = PUSH.filled(items)
-    codec = fields.uint(codec_, CODEC_STOP, "a codec")
+    channel, seqs_, epoch, columns_, bodies, codec, voids = PUSH.filled(items)
+    _check_plain(fields.uint(codec, CODEC_STOP, "a codec"))
     seqs = to_set(seqs_)
     if not seqs:
         raise ProtocolError("a push without a record")
@@ -206,9 +198,9 @@ def to_push(items: list[Value], expand: Expand | None) -> Push:
         epoch=fields.uint(epoch, EPOCH_STOP, "an epoch"),
         head=seqs.stop - 1,
         voids=to_set(voids),
-        records=tuple(_to_records([seqs], columns_, bodies, _Bodies(codec, expand))),
+        records=tuple(_to_records([seqs], columns_, bodies)),
     )
-    return Push(part=part, codec=codec)
+    return Push(part=part)
 
 
 def _seqs(records: Sequence[Record]) -> RangeSet:
@@ -263,31 +255,16 @@ def _to_gone(value: object, names: list[str]) -> tuple[str, ...]:
     return tuple(gone)
 
 
-def _from_bodies(records: Sequence[Record], codec: int, compress: Compress | None) -> bytes:
-    bodies = [record.body for record in records]
-    if codec == CODEC_NONE or not any(bodies):
-        return b"".join(bodies)
-    if compress is None:
-        raise UsageError(f"a frame names codec {codec}, and there is nothing to compress with", code="codec")
-    return compress(bodies)
+def _joined(records: Sequence[Record]) -> bytes:
+    return b"".join(record.body for record in records)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bodies:
-    """How the bodies of a frame are to be expanded."""
-
-    codec: int
-    expand: Expand | None
-
-    def joined(self, data: bytes, size: int) -> bytes:
-        if self.codec == CODEC_NONE or not (size or data):
-            return data
-        if self.expand is None:
-            raise ProtocolError(f"bodies in codec {self.codec}", wire_code=Code.UNSUPPORTED)
-        return self.expand(self.codec, data, size)
+def _check_plain(codec: int) -> None:
+    if codec != CODEC_NONE:
+        raise ProtocolError(f"bodies in codec {codec}", wire_code=Code.UNSUPPORTED)
 
 
-def _to_records(sets: list[RangeSet], columns_: Value, bodies: Value, how: _Bodies) -> list[Record]:
+def _to_records(sets: list[RangeSet], columns_: Value, bodies: Value) -> list[Record]:
     """Put the records of all parts together, in the order of the parts."""
     count = sum(seqs.count for seqs in sets)
     if count > PAGE_RECORDS_MAX:
@@ -295,5 +272,4 @@ def _to_records(sets: list[RangeSet], columns_: Value, bodies: Value, how: _Bodi
     if not count and columns_:
         raise ProtocolError("columns without records")
     told = columns.decode(COLUMNS.filled(columns_), count)
-    data = how.joined(fields.octets(bodies, "bodies"), told.bodies_bytes)
-    return told.records(list(chain.from_iterable(sets)), data)
+    return told.records(list(chain.from_iterable(sets)), fields.octets(bodies, "bodies"))

@@ -8,7 +8,6 @@ from typing import Final
 from tidelog.wire import jsonform, packed
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame
-from tidelog.wire.packed_sync import Compress, Expand
 
 _JSON_FIRST: Final = b"{"
 
@@ -25,28 +24,26 @@ class Encoding(Enum):
         return cls.JSON if payload[:1] == _JSON_FIRST else cls.PACKED
 
 
-def encode(frame: Frame, encoding: Encoding, *, compress: Compress | None = None) -> bytes:
+def encode(frame: Frame, encoding: Encoding) -> bytes:
     """Write a frame.
 
     Args:
         frame: its values are within the limits of `tidelog.wire.limits`.
         encoding: how.
-        compress: see `tidelog.wire.packed.encode`; bodies in JSON are never compressed.
 
     Returns:
         a payload; it may be larger than ``PACKET_BYTES_MAX``, see there.
     """
     if encoding is Encoding.JSON:
         return jsonform.encode(frame)
-    return packed.encode(frame, compress=compress)
+    return packed.encode(frame)
 
 
-def decode(payload: bytes, *, expand: Expand | None = None) -> tuple[Frame, Encoding]:
+def decode(payload: bytes) -> tuple[Frame, Encoding]:
     """Read a frame.
 
     Args:
         payload: what came from the peer, of any length and content.
-        expand: see `tidelog.wire.packed.decode`.
 
     Raises:
         ProtocolError: it is malformed, too large, or of another version; nothing else is ever raised.
@@ -54,7 +51,7 @@ def decode(payload: bytes, *, expand: Expand | None = None) -> tuple[Frame, Enco
     encoding = Encoding.of(payload)
     if encoding is Encoding.JSON:
         return jsonform.decode(payload), encoding
-    return packed.decode(payload, expand=expand), encoding
+    return packed.decode(payload), encoding
 
 
 def request_id(payload: bytes) -> int:

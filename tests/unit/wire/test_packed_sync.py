@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -106,48 +105,17 @@ def test_records_that_do_not_ascend_are_not_written(seqs: tuple[int, ...]) -> No
         packed.encode(Delta(rid=1, more=False, parts=(part("a", *seqs),)))
 
 
-def upper(bodies: Sequence[bytes]) -> bytes:
-    return b"".join(bodies).swapcase() + b"!"
-
-
-def lower(codec: int, data: bytes, size: int) -> bytes:
-    assert codec == 3
-    assert len(data) == size + 1
-    return data[:-1].swapcase()
-
-
 @pytest.mark.parametrize(
-    "frame",
+    "payload",
     [
-        Push(part=part("a", 1, 2), codec=3),
-        Delta(rid=1, more=True, parts=(part("a", 1, 2), part("b", 4)), codec=3),
+        payload_of(Type.DELTA, 1, 3 << 1),
+        payload_of(Type.PUSH, "a", b"\x00\x01", 1, [[5], [2], ["ann"]], b"hi", 3),
     ],
 )
-def test_bodies_go_through_the_codec_that_the_frame_names(frame: Push | Delta) -> None:
-    payload = packed.encode(frame, compress=upper)
-    assert b"HIHI" in payload
-    assert packed.decode(payload, expand=lower) == frame
-
-
-def test_a_codec_without_a_function_for_it_is_refused_on_both_sides() -> None:
-    frame = Push(part=part("a", 1), codec=3)
-    with pytest.raises(UsageError, match="codec 3"):
-        packed.encode(frame)
-    with pytest.raises(ProtocolError) as caught:
-        packed.decode(packed.encode(frame, compress=upper))
+def test_bodies_in_a_codec_are_refused(payload: bytes) -> None:
+    with pytest.raises(ProtocolError, match="codec 3") as caught:
+        packed.decode(payload)
     assert caught.value.wire_code is Code.UNSUPPORTED
-
-
-def test_an_expander_that_makes_the_wrong_size_is_caught() -> None:
-    payload = packed.encode(Push(part=part("a", 1), codec=3), compress=upper)
-    with pytest.raises(ProtocolError, match="sizes say 2"):
-        packed.decode(payload, expand=lambda _codec, data, _size: data)
-
-
-def test_a_page_without_bodies_needs_no_codec() -> None:
-    empty = Push(part=Part(channel="a", epoch=1, head=2, records=(record(2, b""),)), codec=3)
-    for frame in (Delta(rid=1, more=False, codec=3), empty):
-        assert packed.decode(packed.encode(frame)) == frame
 
 
 def test_a_push_tells_neither_floor_nor_head() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tidelog.wire import payload
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
-from tidelog.wire.frames import Frame, Part, Push, Record, SyncRequest
+from tidelog.wire.frames import Frame, SyncRequest
 from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.payload import Encoding
@@ -44,12 +44,3 @@ def test_json_with_space_before_the_brace_is_taken_for_another_version() -> None
     with pytest.raises(ProtocolError) as caught:
         payload.decode(b'\x0a{"type":"sync"}')
     assert caught.value.wire_code is Code.VERSION
-
-
-def test_bodies_go_through_a_codec_only_where_packed() -> None:
-    record = Record(seq=1, author="ann", time=5, sent=5, body=b"hi", size=2)
-    frame = Push(part=Part(channel="a", epoch=9, head=1, records=(record,)), codec=3)
-    packed = payload.encode(frame, Encoding.PACKED, compress=lambda bodies: bodies[0][::-1])
-    assert b"ih" in packed
-    assert payload.decode(packed, expand=lambda _codec, data, _size: data[::-1]) == (frame, Encoding.PACKED)
-    assert b'"text":"hi"' in payload.encode(frame, Encoding.JSON)

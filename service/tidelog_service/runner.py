@@ -14,7 +14,8 @@ from tidelog.wire.frames import Presence
 from tidelog.wire.topics import SERVICE, status_topic
 from tidelog.wire.url import BrokerUrl
 from tidelog_service.broker_files import BrokerFiles
-from tidelog_service.config import PROCESSES_AUTO, PROCESSES_AUTO_MAX, Settings
+from tidelog_service.config import Settings
+from tidelog_service.config_sections import PROCESSES_AUTO, PROCESSES_AUTO_MAX
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds

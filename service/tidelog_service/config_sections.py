@@ -1,0 +1,192 @@
+"""Every key of the configuration once, with its meaning, unit, bounds and default (`config` reads them)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from tidelog.wire.limits import (
+    CONTEXT_BYTES_MAX,
+    PACKET_BYTES_MAX,
+    PAGE_BYTES_DEFAULT,
+    PAGE_BYTES_MAX,
+    PAGE_BYTES_MIN,
+)
+
+PROCESSES_AUTO: Final = -1
+PROCESSES_AUTO_MAX: Final = 4
+"""More would serve thousands of answers a minute, and take 20 to 60 MB each."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServiceSection(_Section):
+    """Where the service keeps its state."""
+
+    data: Annotated[
+        Path, Field(description="Folder of the database, its witness and the lock; created if missing.")
+    ] = Path("data")
+
+
+class BrokerSection(_Section):
+    """The MQTT broker: the embedded one, or one that runs elsewhere."""
+
+    url: Annotated[
+        str,
+        Field(
+            description="A broker that runs elsewhere (mqtt://host:port, mqtts://, ws://, wss://; user name "
+            "and password have keys of their own); empty starts the embedded one.",
+            pattern=r"^$|^(mqtts?|wss?)://[^@]+$",
+        ),
+    ] = ""
+    host: Annotated[
+        str,
+        Field(
+            description="Address on which the embedded broker listens, or the Mosquitto of mosquitto_folder.",
+            min_length=1,
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(
+            description="Port on which it listens; 0 takes a free one (the embedded broker only).",
+            ge=0,
+            le=65_535,
+        ),
+    ] = 1883
+    username: Annotated[
+        str, Field(description="The service's user name at a broker that runs elsewhere.")
+    ] = ""
+    password: Annotated[
+        SecretStr,
+        Field(description="The password for it; better kept in a file (TIDELOG_BROKER__PASSWORD_FILE)."),
+    ] = SecretStr("")
+    mosquitto_folder: Annotated[
+        str,
+        Field(
+            description="Folder in which Mosquitto's configuration, access rules and passwords are kept as "
+            "devices come and go; empty for none."
+        ),
+    ] = ""
+    mosquitto_reload: Annotated[
+        bool,
+        Field(
+            description="Send SIGHUP to the Mosquitto whose process id is in that folder, after a change; "
+            "false where it runs in another container and watches the files."
+        ),
+    ] = True
+
+
+class LimitsSection(_Section):
+    """Bounds on what devices may cause."""
+
+    page_bytes: Annotated[
+        int,
+        Field(
+            description="Payload of one page of an answer; what a dropped link costs at most.",
+            ge=PAGE_BYTES_MIN,
+            le=PAGE_BYTES_MAX,
+            json_schema_extra={"unit": "bytes"},
+        ),
+    ] = PAGE_BYTES_DEFAULT
+    packet_bytes: Annotated[
+        int,
+        Field(
+            description="Payload of a packet from a device; larger ones are refused.",
+            ge=1_024,
+            le=PACKET_BYTES_MAX,
+            json_schema_extra={"unit": "bytes"},
+        ),
+    ] = PACKET_BYTES_MAX
+    connections: Annotated[
+        int,
+        Field(
+            description="Connections to the embedded broker at one time; it takes about 53 KB for each.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 500
+
+
+class LiveSection(_Section):
+    """Records pushed to connected devices as they are stored."""
+
+    coalesce_ms: Annotated[
+        int,
+        Field(
+            description="How long records of a channel are gathered into one push.",
+            ge=0,
+            le=1_000,
+            json_schema_extra={"unit": "milliseconds"},
+        ),
+    ] = 30
+    primed_pushes: Annotated[
+        int,
+        Field(
+            description="Pushes at a time told after earlier records: half the bytes, a millisecond of work.",
+            ge=0,
+            le=1_000,
+        ),
+    ] = 8
+    lease_s: Annotated[
+        int,
+        Field(
+            description="How long a device that asked in JSON gets pushes in JSON.",
+            ge=10,
+            le=86_400,
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = 300
+
+
+class IngestSection(_Section):
+    """Messages on their way into the log."""
+
+    batch_messages: Annotated[
+        int,
+        Field(
+            description="Messages committed in one transaction at most.",
+            ge=1,
+            le=10_000,
+            json_schema_extra={"unit": "messages"},
+        ),
+    ] = 500
+
+
+class CodecSection(_Section):
+    """How hard answers are compressed."""
+
+    processes: Annotated[
+        int,
+        Field(
+            description="Processes that compress beside the service; 0 compresses in the service itself, "
+            f"{PROCESSES_AUTO} takes one for each core, at most {PROCESSES_AUTO_MAX}.",
+            ge=PROCESSES_AUTO,
+            le=64,
+        ),
+    ] = PROCESSES_AUTO
+    context_kib_max: Annotated[
+        int,
+        Field(
+            description="How much of what a device holds may prime an answer; more takes fewer bytes on the "
+            "link and more time on both sides, 0 takes none.",
+            ge=0,
+            le=CONTEXT_BYTES_MAX >> 10,
+            json_schema_extra={"unit": "KiB"},
+        ),
+    ] = CONTEXT_BYTES_MAX >> 10
+
+
+class LogSection(_Section):
+    """The service's own log, on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="The least important lines to write.")
+    ] = "info"
+    format: Annotated[
+        Literal["console", "json"], Field(description="Lines for people, or one JSON object a line.")
+    ] = "console"

@@ -6,7 +6,7 @@ A page that does not come out is asked for once more, in full and without a cont
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tidelog.replica import endings
@@ -51,8 +51,10 @@ class Answers:
 
     def delta(self, delta: Delta, answered: Open, *, now: float, effects: Effects) -> None:
         """Take a delta."""
-        self._lose(delta.gone, answered.job, effects)
-        news = False
+        gone = set(delta.gone)
+        self._lose(gone, answered.job)
+        self._mark({name: name in gone for name in answered.question.account.names()}, effects)
+        news = bool(gone)
         for part in delta.parts:
             if answered.asked_for(part.channel):
                 news = self._take(part, answered.job, effects) or news
@@ -66,11 +68,15 @@ class Answers:
             self._distrust(answered.job, error, effects)
             return
         self.trust.keep(answered, page, opened, effects)
-        self._lose(page.gone, answered.job, effects)
+        self._lose(page.gone, answered.job)
+        # Where the account is full, those that are gone are not even in it.
+        said = dict.fromkeys(page.gone, True) | {one.channel: one.gone for one in opened.account}
+        self._mark(said, effects)
         if not answered.job.max_bytes:
             self.dictionaries.want(page.dictionary)
         # Records of a page were lacking when it was asked for; a push may have brought the same meanwhile.
-        news = bool(page.gone) or any(part.records for part in opened.parts)
+        # What else it tells may be known from an answer to another scope, and the token still gains by it.
+        news = opened.account.digest != answered.question.account.digest
         for part in opened.parts:
             news = self._take(part, answered.job, effects) or news
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
@@ -86,14 +92,14 @@ class Answers:
             self.requests.open = None
             effects.events.append(endings.failed(waiting.job, error_for(fault.code, fault.text)))
 
-    def _lose(self, gone: Iterable[str], job: Job, effects: Effects) -> None:
-        """Channels are not to be had: nothing asks for them again, unless by name."""
+    def _lose(self, gone: Collection[str], job: Job) -> None:
+        """Channels are not to be had: neither this job nor a repair asks for them again."""
         job.gone |= set(gone)
         self.repairs.forget(gone)
-        self._mark(gone, gone=True, effects=effects)
 
-    def _mark(self, channels: Iterable[str], *, gone: bool, effects: Effects) -> None:
-        for channel in channels:
+    def _mark(self, said: Mapping[str, bool], effects: Effects) -> None:
+        """Note which channels are gone, and which are not, as the answer has it of those asked for."""
+        for channel, gone in said.items():
             holding = self.holdings.mark(channel, gone=gone)
             if holding is not None:
                 effects.holdings[channel] = holding
@@ -107,6 +113,7 @@ class Answers:
             asked = RangeSet([(_first(job, part.head), part.head + 1)])
             holding = self.holdings.want(part.channel, asked) or holding
         effects.arrived(part.epoch, fresh)
+        job.gone.discard(part.channel)  # it has come back in the meantime
         job.records += len(fresh)
         job.bytes_plain += plain_bytes(self.reply_topic, (len(one.body) for one in fresh))
         if holding == before:
@@ -131,9 +138,6 @@ class Answers:
         if more or answered.left_over:
             self._go_on(answered, more=more, news=news, now=now, effects=effects)
             return
-        # A channel that was asked for by name and is as it was is told by nothing.
-        found = [name for name in answered.job.channels or () if name not in answered.job.gone]
-        self._mark(found, gone=False, effects=effects)
         if not answered.job.wanted_only:
             self._want_scope(answered, effects)
         for holding in self.holdings.by_channel.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidelog.codec.page import Rule
 from tidelog.replica.holdings import RUN_BYTES, Holdings
@@ -101,14 +101,18 @@ def by_token(
     token = tokens.get(scope(aim, ability)) if ability.pages else None
     if token is None or (aim.wanted_only and not _all_wanted(aim, holdings)):
         return None
+    account = token.account
+    if any(name not in account and holdings.get(name) is None for name in aim.channels or ()):
+        return None  # a request by token cannot name what neither side has
     known = [
         holding
-        for holding in map(holdings.get, _stated(aim, holdings, gone, account=token.account))
+        for holding in map(holdings.get, _stated(aim, holdings, gone, account=account))
         if holding is not None
     ]
-    found = differences(token.account, [_standing(holding) for holding in known])
-    fits = len(token.account) + len(found.others) <= STATEMENTS_MAX and _fits(found)
-    return _resync(token, found, rid=rid, aim=aim) if fits else None
+    found = differences(account, [_standing(holding) for holding in known])
+    places = STATEMENTS_MAX - sum(not one.gone for one in account)
+    found = replace(found, others=found.others[: max(places, 0)])
+    return _resync(token, found, rid=rid, aim=aim) if _fits(found) else None
 
 
 def _resync(token: Token, found: Differences, *, rid: int, aim: Aim) -> Question:
@@ -160,7 +164,9 @@ def in_full(
     # More are beyond what a service keeps of a device: it will have no room for them either.
     names = _stated(aim, holdings, gone)[:STATEMENTS_MAX]
     statements, left_over = _statements(aim, holdings, names, set(served))
-    whole = ability.pages and all(_is_whole(one, holdings) for one in statements)
+    # A token of named channels would not stand for those that were left out because they are gone.
+    named = aim.channels is None or len(names) == len(aim.channels)
+    whole = ability.pages and named and all(_is_whole(one, holdings) for one in statements)
     request = SyncRequest(
         rid=rid,
         statements=statements,
@@ -193,15 +199,18 @@ def in_full(
 def _stated(
     aim: Aim, holdings: Holdings, gone: Iterable[str], *, account: Standings | None = None
 ) -> list[str]:
-    """The channels of which a request speaks; of those that are gone, only what differs from the account."""
+    """The channels of which a request speaks: those that can be had, and all that the account is about.
+
+    What was dropped of a channel that is gone must be said too: it may be back before the answer is made.
+    """
     lost = set(gone)
-    if aim.channels is not None:
-        return [name for name in aim.channels if name not in lost]
     accounted = account if account is not None else Standings()
+    names = sorted(holdings.by_channel) if aim.channels is None else aim.channels
+    named = aim.channels is not None
     return [
         name
-        for name, holding in sorted(holdings.by_channel.items())
-        if name not in lost and (not holding.gone or name in accounted)
+        for name in names
+        if name in accounted or (name not in lost and (named or not holdings.by_channel[name].gone))
     ]
 
 

@@ -62,8 +62,9 @@ class Mending:
 
     def _job(self, channels: tuple[str, ...], now: float) -> Job:
         """Ask for what was wanted of these channels; for everything where a token stands for just that."""
-        everything = channels == tuple(self.holdings.names()) and all(
-            self.holdings.by_channel[name].wants_all for name in channels
+        names = self.holdings.names()
+        everything = set(channels).issuperset(names) and all(
+            self.holdings.by_channel[name].wants_all for name in names
         )
         if everything and self.requests.has_token(None, self.trust.tokens):
             primed = self.trust.primed
@@ -71,7 +72,8 @@ class Mending:
         return Job(id=0, channels=channels, wanted_only=True, repair=True, mends=channels, started=now)
 
     def _live_channels(self) -> list[str]:
-        return [name for name in self.holdings.names() if self.holdings.by_channel[name].wanted.open_ended]
+        """Those that are gone as well: they may have come back."""
+        return [name for name, held in self.holdings.by_channel.items() if held.wanted.open_ended]
 
 
 def _no_answer(tries: int) -> Unavailable:

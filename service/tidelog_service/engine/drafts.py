@@ -147,17 +147,17 @@ def _tell(made: Draft, *, room: int) -> int:
         standing = account.get(log.name)
         if standing is not None and (standing.epoch, standing.floor) == (log.epoch, log.floor):
             continue
-        if standing is None:
-            if free <= 0:
-                continue
-            free -= 1
+        takes_place = standing is None or standing.gone
+        if takes_place and free <= 0:
+            continue
         cost = _told_bytes(log, made.places.get(log.name))
         if made.hidden or cost > room:
             made.untold = True
-            made.primable = made.primable and standing is None
+            made.primable = made.primable and takes_place
             made.hidden.append(log)
             continue
         room -= cost
+        free -= takes_place
         named = log.name if standing is None else made.places[log.name]
         made.told.append(Told(named, log.epoch, log.floor))
     return room

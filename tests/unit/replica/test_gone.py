@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from simulated.bench import Bench
 from simulated.pair import Pair, paired
 from simulated.shelf import Shelf
+from tidelog.codec.page import Rule
+from tidelog.replica import asking
+from tidelog.replica.tuning import Tuning
+from tidelog.wire import standings
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import STATEMENTS_MAX
 from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine import drafts
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds
 
 FREE = Bounds(requests_burst=10**6, requests_per_second=10**6)
 
 
-def filled(count: int) -> Shelf:
+def filled(count: int, *, body: bytes = b"high tide") -> Shelf:
     """So many channels of Ann's with five records each."""
     shelf = Shelf({f"c{n}": ("ann",) for n in range(count)})
     for name in shelf.logs:
-        shelf.fill(name, [b"high tide"] * 5, times=range(1_000, 1_005))
+        shelf.fill(name, [body] * 5, times=range(1_000, 1_005))
     return shelf
 
 
@@ -160,3 +168,185 @@ def test_a_user_of_too_many_channels_gets_what_there_is_room_for() -> None:
     take_out(shelf, "c1")
     pair.sync()
     assert 1 in pair.have("one-more")
+
+
+def marked(pair: Pair, channel: str) -> bool:
+    """Whether the device takes the channel to be gone."""
+    holding = pair.bench.machine.holdings.get(channel)
+    assert holding is not None
+    return holding.gone
+
+
+# Known to one token and not to another
+
+
+@pytest.mark.parametrize("rule", [Rule(), Rule(newest=50)])
+def test_an_answer_that_says_nothing_of_a_channel_says_that_it_is_there(rule: Rule) -> None:
+    """It went and came back under another token: to this one it was never gone."""
+    shelf = filled(3)
+    engine = Engine(shelf)
+    pair = paired(engine)
+    pair.sync(rule=rule)
+    take_out(shelf, "c1")
+    pair.sync("c1", "c2")
+    assert marked(pair, "c1")
+    let_in(shelf, "c1")
+    pair.sync(rule=rule)
+    assert not marked(pair, "c1")
+    shelf.tokens.clear()
+    sent = engine.tally["sent"]
+    pair.sync(rule=rule)
+    assert engine.tally["sent"] == sent
+
+
+@pytest.mark.parametrize("change", ["membership", "floor"])
+def test_news_that_another_token_has_told_are_news_to_this_one(change: str) -> None:
+    """They come a few a page, and the device knows them all: that is no standstill."""
+    shelf = filled(100)
+    pair = paired(Engine(shelf, bounds=FREE), page_bytes=256)
+    pair.sync()
+    names = [f"c{n}" for n in range(100)]
+    if change == "membership":
+        take_out(shelf, *names)
+        pair.sync()
+        let_in(shelf, *names)
+    else:
+        for name in names:
+            shelf.lift(name, 3)
+    pair.sync(*names)
+    assert pair.sync().complete
+
+
+def test_a_channel_back_while_offline_is_topped_up_after_a_reconnect() -> None:
+    """Even where no token of everything would tell of it: something was dropped, so not all is wanted."""
+    shelf = filled(3)
+    pair = paired(Engine(shelf), live=True)
+    pair.sync()
+    take_out(shelf, "c1")
+    pair.sync()
+    pair.bench.do(pair.bench.machine.disconnected())
+    let_in(shelf, "c1")
+    shelf.fill("c1", [b"missed"], times=[9_000])
+    pair.bench.do(pair.bench.machine.drop("c0", RangeSet([(2, 4)])))
+    pair.bench.connect()
+    pair.wait()
+    assert 6 in pair.have("c1")
+
+
+# Back within the same sync
+
+
+def test_what_was_dropped_of_a_channel_that_is_back_at_once_is_told() -> None:
+    """Else the next page would be made for records that the device has no more."""
+    shelf = filled(3)
+    shelf.fill("c1", [b"the tide is high, holding on %d" % n for n in range(20)], times=range(1_100, 1_120))
+    pair = paired(Engine(shelf), page_bytes=256)
+    pair.sync()
+    rng = Random(1)
+    shelf.fill("c0", [b"%d" % rng.randrange(10**40) for _ in range(60)], times=range(2_000, 2_060))
+    take_out(shelf, "c1")
+    pair.bench.now += 10
+    number = pair.bench.sync()
+    (page,) = pair.carry()
+    pair.deliver(page)
+    assert marked(pair, "c1")
+    pair.carry()  # and the answer is lost
+    let_in(shelf, "c1")
+    pair.bench.do(pair.bench.machine.drop("c1", RangeSet([(2, 20)])))
+    while not pair.ended(number):
+        pair.wait()
+    assert all(frame.context_bytes for frame in pair.frames() if isinstance(frame, SyncRequest))
+    assert pair.have("c1") == RangeSet([(1, 26)])
+
+
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_channel_that_is_back_during_the_sync_is_part_of_it(*, pages: bool) -> None:
+    shelf = filled(3)
+    shelf.fill("c1", [b"%060d" % n for n in range(30)], times=range(3_000, 3_030))
+    tuning = Tuning(live=False, page_bytes=256)
+    bench = Bench(tuning=tuning, device="ann-phone", pages=pages, codecs=(1,) if pages else ())
+    pair = Pair(bench, Engine(shelf, bounds=FREE))
+    pair.sync()
+    rng = Random(1)
+    shelf.fill("c0", [rng.randbytes(60) for _ in range(30)], times=range(2_000, 2_030))
+    take_out(shelf, "c1")
+
+    def way(payload: bytes) -> bytes:
+        let_in(shelf, "c1")
+        return payload
+
+    pair.on_way_down = way
+    report = pair.sync()
+    assert (report.complete, report.gone) == (True, ())
+    assert report.rounds > 3
+    assert pair.have("c0") == RangeSet([(1, 36)])
+
+
+# By name
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_name_that_was_never_to_be_had_is_asked_for_again_each_time(*, back: bool) -> None:
+    """Though the answer came in several pages, the later of which were asked for without it."""
+    shelf = filled(2, body=bytes(range(200)))
+    shelf.open("never", "bob")
+    pair = paired(Engine(shelf), page_bytes=256)
+    assert pair.sync("c0", "never").gone == ("never",)
+    if back:
+        let_in(shelf, "never")
+        shelf.fill("never", [b"here"], times=[5_000])
+    assert pair.sync("c0", "never").gone == (() if back else ("never",))
+    assert (1 in pair.have("never")) == back
+
+
+# As many as there may be
+
+
+def test_a_channel_that_is_back_takes_a_place_as_a_new_one_does() -> None:
+    shelf = Shelf({f"c{n}": ("ann",) for n in range(STATEMENTS_MAX)})
+    pair = paired(Engine(shelf, bounds=FREE))
+    pair.sync()
+    take_out(shelf, "c1")
+    pair.sync()
+    let_in(shelf, "c1")
+    shelf.open("one-more", "ann")
+    shelf.fill("one-more", [b"unseen"], times=[10**6])
+    assert pair.sync().complete
+
+
+def test_a_full_account_changes_some_at_a_time() -> None:
+    """Names so long that a page tells one: others come back and new ones come in before all are gone."""
+    long = [f"{n}" + "x" * 62 for n in range(4)]
+    shelf = Shelf({f"c{n}": ("ann",) for n in range(STATEMENTS_MAX - 4)} | dict.fromkeys(long, ("ann",)))
+    pair = paired(Engine(shelf, bounds=FREE), page_bytes=256)
+    pair.sync()
+    take_out(shelf, "c1")
+    pair.sync()
+    let_in(shelf, "c1")
+    take_out(shelf, *long)
+    for name in "abcd":
+        shelf.open(name, "ann")
+    assert len(shelf.logs_of(1)) == STATEMENTS_MAX
+    assert pair.sync().complete
+    pair.sync()
+    assert [len(one) for one in pair.up] == [11]
+    assert set(pair.bench.machine.holdings.names()) == set(shelf.logs_of(1))
+
+
+def test_a_channel_for_which_there_is_no_place_is_not_stated_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (standings, asking, drafts):
+        monkeypatch.setattr(module, "STATEMENTS_MAX", 4)
+    shelf = filled(5)
+    take_out(shelf, "c4")
+    pair = paired(Engine(shelf))
+    pair.sync()
+    take_out(shelf, "c0")
+    let_in(shelf, "c4")
+    pair.sync("c4")  # c0 to c3 are in the account, c4 is known by name
+    let_in(shelf, "c0")
+    take_out(shelf, "c4")
+    for _ in range(3):
+        pair.sync()
+    assert [len(one) for one in pair.up] == [11]

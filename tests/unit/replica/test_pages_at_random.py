@@ -112,6 +112,8 @@ class World:
         late: list[bytes] = []
 
         def way(payload: bytes) -> bytes | None:
+            if rng.random() < 0.1:
+                self.leave()
             if rng.random() < loss:
                 late.append(payload)
                 return late.pop(0) if rng.random() < loss else None
@@ -120,7 +122,8 @@ class World:
         self.pair.on_way_down = way
         self.pair.on_way_up = lambda payload: None if rng.random() < loss / 2 else payload
         budget = rng.choice([0, 0, 256, 400, 1_000, 5_000])
-        names = () if rng.random() < 0.7 else tuple(rng.sample(sorted(self.shelf.logs), 1))
+        known = sorted(self.shelf.logs)
+        names = () if rng.random() < 0.7 else tuple(rng.sample(known, min(len(known), rng.choice([1, 3]))))
         try:
             report = self.pair.sync(*names, rule=rng.choice(ORDERS), max_bytes=budget)
             assert not budget or report.bytes_up + report.bytes_down - report.bytes_repeated <= budget

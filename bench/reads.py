@@ -25,7 +25,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Packet
-from tidelog_service.engine.ports import NewRow
+from tidelog_service.engine.ports import Head, NewRow
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
@@ -88,7 +88,7 @@ def _build(database: Database) -> dict[int, int]:
         registry.add_channel(f"c{size}", [f"u{size}"])
         with store.transaction():
             store.append(list(_rows(at, size)))
-            store.advance({at: (size, _TIME + size)})
+            store.advance({at: Head(size, _TIME + size)})
     epochs = {int(each.name[1:]): each.epoch for each in registry.channels()}
     registry.close()
     database.empty_log()

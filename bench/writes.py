@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.report import Result, interleaved, show
-from tidelog_service.engine.ports import NewRow
+from tidelog_service.engine.ports import Head, NewRow
 from tidelog_service.store.database import open_database
 from tidelog_service.store.keys import key_of
 from tidelog_service.store.records import RecordStore
@@ -78,7 +78,7 @@ def _through_store(store: RecordStore, size: int) -> Callable[[], None]:
         rows = next(batches)
         with store.transaction():
             store.append(rows)
-            store.advance({1: (rows[-1].seq, rows[-1].time)})
+            store.advance({1: Head(rows[-1].seq, rows[-1].time)})
 
     return work
 

@@ -42,6 +42,7 @@ from tidelog.replica.costs import bytes_full
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Holding, OutboxEntry, Record, Store, Transport
 from tidelog.replica.requests import Job
+from tidelog.replica.revisions import shown
 from tidelog.replica.steps import (
     Arrived,
     Event,
@@ -55,11 +56,12 @@ from tidelog.replica.steps import (
     Trouble,
 )
 from tidelog.replica.tuning import Tuning
+from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.store.memory import MemoryStore
 from tidelog.store.sqlite import SqliteStore
 from tidelog.waiting import LinkState, Waiting
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
-from tidelog.wire.frames import KIND_MESSAGE, Presence
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel, checked_device
@@ -270,9 +272,12 @@ class Device:
             UsageError: an argument is not valid.
             Unavailable: the outbox could not be written.
         """
-        self._start()
         checked_channel(channel)
         raw, kind, media = checked_body(body), checked_kind(kind), checked_content_type(content_type)
+        return self._write(channel, raw, kind=kind, media=media)
+
+    def _write(self, channel: str, raw: bytes, *, kind: int, media: str) -> Future[Receipt]:
+        self._start()
         sent = time.time_ns() // 1_000_000
         future: Future[Receipt] = Future()
 
@@ -288,15 +293,42 @@ class Device:
             raise
         return future
 
-    def edit(self, channel: str, seq: int, body: str | bytes) -> NoReturn:
-        """Not in this version."""
-        del channel, seq, body
-        not_yet("edit")
+    def edit(self, channel: str, seq: int, body: str | bytes) -> Future[Receipt]:
+        """Replace the body of a message of one's own; goes the way of `send`.
 
-    def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> NoReturn:
-        """Not in this version."""
-        del channel, ranges
-        not_yet("delete")
+        Args:
+            channel: the channel's name.
+            seq: the record's number, which the device must hold. Once edited it has that of the edit.
+            body: all of the new one, as in `send`.
+
+        Returns:
+            a future of the receipt of the edit. It fails with `Denied` (another user wrote the record) or
+            `UsageError` (``no_record``: it was edited or deleted by another device meanwhile).
+
+        Raises:
+            UsageError: an argument is not valid, or the device does not hold the record (``no_record``).
+            Unavailable: the outbox could not be written.
+        """
+        raw, media = edit_body_of(self._store, self._holding(channel), seq, checked_body(body))
+        return self._write(channel, raw, kind=KIND_EDIT, media=media)
+
+    def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> Future[Receipt]:
+        """Delete messages of one's own, everywhere; goes the way of `send`.
+
+        Args:
+            channel: the channel's name.
+            ranges: half-open ranges of seqs; the device need not hold them. At most 65,536 records.
+
+        Returns:
+            a future of the receipt of the delete. It fails with `Denied` (another user wrote one of the
+            records: nothing is deleted) or `UsageError` (``no_record``: none is there any more).
+
+        Raises:
+            UsageError: an argument is not valid, or nothing is in these ranges (``no_record``).
+            Unavailable: the outbox could not be written.
+        """
+        raw = delete_body_of(self._store, self._holding(channel), ranges)
+        return self._write(channel, raw, kind=KIND_DELETE, media="")
 
     def mark_read(self, channel: str, seq: int) -> NoReturn:
         """Not in this version."""
@@ -431,7 +463,9 @@ class Device:
         not_yet("fetch_body")
 
     def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
-        """Records in the device's store, ascending by seq; no traffic.
+        """Records in the device's store as they now stand, ascending by seq; no traffic.
+
+        One that was edited has the seq of its last edit; those that were deleted are left out.
 
         Args:
             channel: the channel's name.
@@ -441,7 +475,7 @@ class Device:
         holding = self._holding(channel)
         while holding is not None and start < stop:
             page = self._store.records(channel, holding.epoch, start=start, stop=stop, limit=_READ_RECORDS)
-            yield from page
+            yield from (shown(record) for record in page if record.kind != KIND_DELETE)
             if len(page) < _READ_RECORDS:
                 return
             start = page[-1].seq + 1
@@ -487,6 +521,9 @@ class Device:
     def on_record(self, callback: Callable[[Record], None]) -> Callable[[], None]:
         """Have each new record told: live, synced and one's own from other devices.
 
+        An edit is told as what the record now is, a delete as a record of kind 2; ``voids`` says which
+        records are no more.
+
         Args:
             callback: runs on one thread of the device's (``tidelog-callbacks``), in the order of arrival,
                 once the record is in the store; it may call the device. Its exceptions go to `on_error`.
@@ -511,7 +548,7 @@ class Device:
     def _tell(self, event: Event) -> None:
         match event:
             case Arrived():
-                self._callbacks.arrived(event.records)
+                self._callbacks.arrived(tuple(map(shown, event.records)))
             case Receipted():
                 self._waiting.receipted(event)
             case Refused():

@@ -55,6 +55,8 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="import", summary="Store records from JSON lines.", panel=SERVICE, module="importing"),
     Entry(name="export", summary="Write records as JSON lines.", panel=SERVICE, module="exporting"),
     Entry(name="send", summary="Send a message and wait for its receipt.", panel=DEVICE, module="send"),
+    Entry(name="edit", summary="Replace the text of a message.", panel=DEVICE, module="edit"),
+    Entry(name="delete", summary="Delete messages everywhere.", panel=DEVICE, module="delete"),
     Entry(name="sync", summary="Fetch what this device lacks.", panel=DEVICE, module="sync"),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),

@@ -6,7 +6,7 @@ import base64
 from typing import Final
 
 from tidelog.replica.ports import Record
-from tidelog.wire.frames import KIND_MESSAGE
+from tidelog.wire.frames import KIND_DELETE, KIND_MESSAGE
 from tidelog_cli.terminal import local_time, print_json, print_line, printable, styled
 
 _HEX_BYTES_MAX: Final = 32
@@ -44,6 +44,10 @@ def record_json(record: Record) -> dict[str, object]:
     }
     if record.kind != KIND_MESSAGE:
         value["kind"] = record.kind
+    if record.edited:
+        value["edited"] = record.edited
+    if record.voids:
+        value["voids"] = [list(run) for run in record.voids]
     if record.content_type:
         value["content_type"] = record.content_type
     return value | body_json(record.body)
@@ -59,9 +63,19 @@ def body_json(body: bytes) -> dict[str, object]:
 
 def readable_body(record: Record) -> str:
     """The body for a terminal; further lines are indented, other kinds and media are named before it."""
+    if record.kind == KIND_DELETE:
+        return f"[deleted {_seqs(record)}]"
     kind = f"[kind {record.kind}] " if record.kind != KIND_MESSAGE else ""
+    kind += "[edited] " if record.edited else ""
     media = f"[{printable(record.content_type)}] " if record.content_type else ""
     return kind + media + readable_bytes(record.body)
+
+
+def _seqs(record: Record) -> str:
+    """``3, 7-9``: the seqs that a record voids."""
+    return ", ".join(
+        f"{start}" if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in record.voids
+    )
 
 
 def readable_bytes(body: bytes) -> str:

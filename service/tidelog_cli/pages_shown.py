@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidelog.wire.frames import SyncRequest
-from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.json_ranges import from_ranges
 from tidelog.wire.page_frames import Content, Page, Resync
 from tidelog.wire.standings import Told
 from tidelog.wire.statements import Statement
@@ -68,7 +68,8 @@ def _told(told: Told) -> dict[str, Any]:
     named = {"channel": told.channel} if isinstance(told.channel, str) else {"place": told.channel}
     floor = {"floor": told.floor} if told.floor > 1 else {}
     voids = {"voids": from_ranges(told.voids)} if told.voids else {}
-    return named | {"epoch": told.epoch} | floor | voids
+    dead = {"dead": from_ranges(told.dead)} if told.dead else {}
+    return named | {"epoch": told.epoch} | floor | voids | dead
 
 
 def _content(content: Content) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from tidelog.codec.parcels import expand
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame, Presence, SyncRequest
-from tidelog.wire.json_messages import body_fields
-from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.json_bodies import body_fields
+from tidelog.wire.json_ranges import from_ranges
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode

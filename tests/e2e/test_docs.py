@@ -60,6 +60,7 @@ def test_the_tour(served: tuple[Path, int]) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.count("low tide at noon") >= 2
     assert "written in a tunnel" in ran.stdout
+    assert "[edited] low tide at one" in ran.stdout
 
 
 def test_the_python_example(served: tuple[Path, int]) -> None:
@@ -76,7 +77,7 @@ def test_the_python_example(served: tuple[Path, int]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False, timeout=60
     )
-    assert (ran.returncode, ran.stdout) == (0, "1 alice hello\n"), ran.stderr
+    assert (ran.returncode, ran.stdout) == (0, "2 alice hello all\n"), ran.stderr
 
 
 def test_setup_says_that_it_installs_before_it_is_quiet() -> None:

@@ -191,13 +191,54 @@ def test_later_features_say_so(stack: Stack) -> None:
     with stack.device("aphone") as phone:
         for call in (
             lambda: phone.sync(authors=["bob"]),
-            lambda: phone.edit("room1", 1, "x"),
+            lambda: phone.mark_read("room1", 1),
             phone.preview,
             lambda: phone.sync(mode="manifest"),
         ):
             with pytest.raises(UsageError) as refused:
                 call()
             assert refused.value.code == "unsupported"
+
+
+def test_what_was_edited_or_deleted_is_so_everywhere(stack: Stack) -> None:
+    """On a device that is live, on one that was away, on a new one, and on the service's disk."""
+    stack.start()
+    with stack.device("aphone") as phone, stack.device("bphone", live=False) as other:
+        told: list[Record] = []
+        for n in range(5):
+            phone.send("room1", f"message {n}").result(timeout=10)
+        other.sync()
+        with stack.device("atablet") as tablet:
+            tablet.on_record(told.append)
+            tablet.sync()
+            receipt = phone.edit("room1", 1, "edited").result(timeout=10)
+            eventually(lambda: len(told) == 6)
+            again = tablet.edit("room1", receipt.seq, "edited twice").result(timeout=10)
+            tablet.delete("room1", [(2, 4)]).result(timeout=10)
+            with pytest.raises(UsageError) as refused:
+                phone.delete("room1", [(2, 3)]).result(timeout=10)
+            assert refused.value.code == "no_record"
+            with pytest.raises(Denied):
+                other.delete("room1", [(4, 5)]).result(timeout=10)
+            assert told[5].voids == ((1, 2),)
+            assert (told[5].text, told[5].time, told[5].edited > told[0].time) == (
+                "edited",
+                told[0].time,
+                True,
+            )
+            report = other.sync()
+            assert report.rounds == 1
+            for device in (phone, tablet, other):
+                eventually(lambda device=device: len(held(device, "room1")) == 3)
+                assert [(record.seq, record.text) for record in device.records("room1")] == [
+                    (4, "message 3"),
+                    (5, "message 4"),
+                    (again.seq, "edited twice"),
+                ]
+    stack.add_device("bob", "btablet")
+    with stack.device("btablet", live=False) as new:
+        assert new.sync().records == 3
+    assert [seq for seq, *_ in stack.stored("room1")] == [4, 5, 7, 8]
 
 
 class PlainClient:

@@ -10,9 +10,20 @@ from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.frames import Delta, Part, Presence, Push, Receipts, Record, SyncRequest
+from tidelog.wire.frames import (
+    Delta,
+    Message,
+    Messages,
+    Part,
+    Presence,
+    Push,
+    Receipts,
+    Record,
+    SyncRequest,
+)
 from tidelog.wire.payload import Encoding
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.revisions import voided_by
 from tidelog.wire.statements import Statement
 from tidelog.wire.topics import messages_topic, put_topic, sync_topic
 
@@ -33,6 +44,12 @@ class Copy:
 
     epoch: int
     records: dict[int, Record] = field(default_factory=dict)
+    void: RangeSet = EMPTY
+
+    @property
+    def have(self) -> RangeSet:
+        """What it has accounted for."""
+        return self.void | RangeSet.of(self.records)
 
 
 class PlainDevice:
@@ -67,6 +84,12 @@ class PlainDevice:
     def publish(self, channel: str, body: bytes) -> None:
         """Send a message that nobody confirms."""
         self.link.publish(messages_topic(self.device, channel), body, qos=1)
+
+    def revise(self, channel: str, kind: int, body: bytes) -> None:
+        """Send an edit or a delete that nobody confirms."""
+        message = Message(n=0, channel=channel, body=body, kind=kind)
+        payload = wire.encode(Messages(outbox=b"", messages=(message,)), Encoding.JSON)
+        self.link.publish(messages_topic(self.device), payload, qos=1)
 
     def put(self, channel: str, body: bytes) -> int:
         """Send a message with a number, again and again until its receipt is in."""
@@ -110,7 +133,7 @@ class PlainDevice:
     def _ask(self, *, live: bool) -> None:
         self._rid = rid = self._rng.randrange(1, 65_536)
         statements = tuple(
-            Statement(channel=name, epoch=copy.epoch, have=RangeSet.of(copy.records))
+            Statement(channel=name, epoch=copy.epoch, have=copy.have)
             for name, copy in sorted(self.copies.items())
         )
         request = SyncRequest(rid=rid, statements=statements, page_bytes=2048, live=live)
@@ -133,3 +156,5 @@ class PlainDevice:
         if copy is None or copy.epoch != part.epoch:
             copy = self.copies[part.channel] = Copy(part.epoch)
         copy.records.update((record.seq, record) for record in part.records)
+        copy.void |= part.voids | voided_by((one.kind, one.body) for one in part.records)
+        copy.records = {seq: record for seq, record in copy.records.items() if seq not in copy.void}

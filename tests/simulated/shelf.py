@@ -9,7 +9,7 @@ from random import Random
 
 from tidelog.wire.errors import Unavailable
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Taken, Terminal
+from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Taken, Terminal
 
 USERS = {"ann": 1, "bob": 2, "cem": 3}
 
@@ -119,6 +119,11 @@ class Shelf:
         self.read += [(name, row.seq) for row in found]
         return found
 
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+        self._check()
+        kept = self.records[channel_id]
+        return [kept[seq] for seq in sorted(kept) if seq in seqs and kept[seq].kind in (1, 2)][:records_max]
+
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         return {key: self._numbers.get(key, EMPTY) for key in keys}
 
@@ -131,11 +136,15 @@ class Shelf:
             assert row.seq not in self.records[row.channel_id], "a number given twice"
             self.records[row.channel_id][row.seq] = Row(row.seq, authors[row.author_id], *row[3:])
 
-    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
+    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        for seq in [seq for seq in self.records[channel_id] if seq in seqs]:
+            del self.records[channel_id][seq]
+
+    def advance(self, heads: Mapping[int, Head]) -> None:
         for name, log in self.logs.items():
             if log.id in heads:
-                head, time = heads[log.id]
-                self.logs[name] = replace(log, head=head, time=time)
+                seq, time, revised = heads[log.id]
+                self.logs[name] = replace(log, head=seq, time=time, revisions=log.revisions + revised)
 
     def remember(
         self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]

@@ -20,12 +20,16 @@ from simulated.timeline import Timeline
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
+from tidelog.replica.revisions import shown as trace_record
 from tidelog.replica.steps import Event
 from tidelog.replica.tuning import Tuning
+from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Messages
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Messages
+from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog.wire.topics import SERVICE, reply_topic
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.parcels import opened
@@ -209,6 +213,38 @@ class Stage:
             else:
                 sent = self.timeline.now_ms
                 self.terminals[device].write(channel, body.encode(), kind=0, content_type="", sent=sent)
+
+    def _device_edit(self, device: str, channel: str, seq: str, text: str) -> None:
+        """``DEVICE edit CHANNEL SEQ TEXT``; a script does not know what came before, and when."""
+        if device in self.plains:
+            voids = RangeSet([(int(seq), int(seq) + 1)])
+            edit = Edit(voids=voids, time=0, content=text.encode())
+            self.plains[device].revise(channel, KIND_EDIT, edit_body(edit))
+            return
+        terminal = self.terminals[device]
+        holding = terminal.machine.holdings.get(channel)
+        body, _ = edit_body_of(terminal.store, holding, int(seq), text.encode())
+        terminal.write(channel, body, kind=KIND_EDIT, content_type="", sent=self.timeline.now_ms)
+
+    def _device_delete(self, device: str, channel: str, start: str, stop: str) -> None:
+        """``DEVICE delete CHANNEL START STOP``: half-open."""
+        run = (int(start), int(stop))
+        if device in self.plains:
+            self.plains[device].revise(channel, KIND_DELETE, delete_body(RangeSet([run])))
+            return
+        terminal = self.terminals[device]
+        body = delete_body_of(terminal.store, terminal.machine.holdings.get(channel), [run])
+        terminal.write(channel, body, kind=KIND_DELETE, content_type="", sent=self.timeline.now_ms)
+
+    def _device_read(self, device: str, channel: str) -> None:
+        """``DEVICE read CHANNEL``: what its application sees."""
+        terminal = self.terminals[device]
+        holding = terminal.machine.holdings.get(channel)
+        assert holding is not None
+        for record in terminal.store.records(channel, holding.epoch, start=1, stop=SEQ_STOP, limit=100):
+            if record.kind != KIND_DELETE:
+                one = trace_record(record)
+                self._lines.append(f"{one.seq} {trace.body(one.body)}{' (edited)' if one.edited else ''}")
 
     def _device_fill(self, device: str, channel: str, count: str, size: str) -> None:
         """``DEVICE fill CHANNEL COUNT SIZE``: messages of the same size."""

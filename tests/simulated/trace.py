@@ -10,13 +10,26 @@ from tidelog.replica.ports import Holding
 from tidelog.replica.steps import Arrived, Event, Receipted, Refused, Renumbered, SyncEnded, Trouble
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Part, Push, Receipts, Record, SyncRequest
+from tidelog.wire.frames import (
+    KIND_DELETE,
+    KIND_EDIT,
+    Delta,
+    Fault,
+    Frame,
+    Messages,
+    Part,
+    Push,
+    Receipts,
+    Record,
+    SyncRequest,
+)
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import read_delete, read_edit
 from tidelog.wire.standings import Told
 from tidelog.wire.statements import Statement
 
@@ -98,7 +111,7 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
 def _messages(frame: Messages) -> list[str]:
     if len(frame.messages) > _LISTED_MAX:
         return [f"messages {shown(RangeSet.of(one.n for one in frame.messages))}"]
-    return [f"{one.n} {one.channel} {body(one.body)}" for one in frame.messages]
+    return [f"{one.n} {one.channel} {said(one.kind, one.body)}" for one in frame.messages]
 
 
 def _parcel(parcel: Parcel, held: Messages | None) -> list[str]:
@@ -152,6 +165,7 @@ def _told(told: Told) -> str:
     channel = told.channel if isinstance(told.channel, str) else f"channel {told.channel}"
     floor = f", floor {told.floor}" if told.floor > 1 else ""
     voids = f", void {shown(told.voids)}" if told.voids else ""
+    voids += f", dead {shown(told.dead)}" if told.dead else ""
     return f"{channel} epoch {told.epoch}{floor}{voids}"
 
 
@@ -163,7 +177,7 @@ def _part(part: Part) -> Iterable[str]:
 def _records(records: tuple[Record, ...]) -> str:
     if len(records) > _LISTED_MAX:
         return f"records {shown(RangeSet.of(record.seq for record in records))}"
-    return ", ".join(f"{record.seq} {record.author} {body(record.body)}" for record in records) or "nothing"
+    return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
 def of_event(event: Event) -> str:
@@ -202,6 +216,14 @@ def of_holding(holding: Holding, count: int) -> str:
         f"{holding.channel} epoch {holding.epoch} to {holding.head}: {count} records, "
         f"has {shown(holding.have)}, wants {shown(holding.wanted)}"
     )
+
+
+def said(kind: int, data: bytes) -> str:
+    """A record's content."""
+    if kind == KIND_EDIT:
+        edit = read_edit(data)
+        return f"edit of {shown(edit.voids)} {body(edit.content)}"
+    return f"delete of {shown(read_delete(data))}" if kind == KIND_DELETE else body(data)
 
 
 def body(data: bytes) -> str:

@@ -269,6 +269,11 @@ def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) 
         (lambda phone: phone.sync(max_bytes=255), "budget"),
         (lambda phone: phone.sync(max_bytes=0), "budget"),
         (lambda phone: phone.sync(max_body=300), "unsupported"),
+        (lambda phone: phone.edit("room1", 1, "x"), "no_record"),
+        (lambda phone: phone.edit("a/#", 1, "x"), "channel_name"),
+        (lambda phone: phone.edit("room1", 1, "x" * 32_769), "limit"),
+        (lambda phone: phone.delete("room1", [(1, 2)]), "no_record"),
+        (lambda phone: phone.delete("room1", [(3, 1)]), "usage"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_sent(

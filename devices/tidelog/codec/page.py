@@ -23,6 +23,8 @@ from tidelog.wire.page_frames import Content, Model
 from tidelog.wire.parts import Part
 from tidelog.wire.quantities import Reader, Writer
 from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.revisions import KINDS as REVISIONS
+from tidelog.wire.revisions import voids_of
 from tidelog.wire.standings import Standing
 
 
@@ -226,6 +228,15 @@ def _arrivals(
         Arrival(lack.channel, lack.head, tuple(records[lack.channel, entry.seq] for entry in line))
         for lack, line in zip(lacks, told, strict=True)
     ]
+
+
+def accounted(records: Sequence[Entry]) -> dict[str, RangeSet]:
+    """What a device has accounted for with these records, by channel: their seqs, and what they void."""
+    seqs = seqs_by_channel(records)
+    for entry in records:
+        if entry.meta.kind in REVISIONS:
+            seqs[entry.channel] |= voids_of(entry.meta.kind, entry.body)
+    return seqs
 
 
 def seqs_by_channel(records: Iterable[Entry]) -> dict[str, RangeSet]:

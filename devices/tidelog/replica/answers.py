@@ -68,6 +68,8 @@ class Answers:
             self._distrust(answered.job, error, effects)
             return
         self.trust.keep(answered, page, opened, effects)
+        for channel, epoch, seqs in opened.dead:
+            effects.voided(channel, epoch, seqs)
         self._lose(page.gone, answered.job)
         # Where the account is full, those that are gone are not even in it.
         said = dict.fromkeys(page.gone, True) | {one.channel: one.gone for one in opened.account}
@@ -107,12 +109,13 @@ class Answers:
     def _take(self, part: Part, job: Job, effects: Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
-        holding, fresh = self.holdings.accept(part)
+        holding, fresh, voided = self.holdings.accept(part)
         if not job.wanted_only and not job.max_bytes:
             # With a budget only what came: repairs have none, and would bring the rest at once.
             asked = RangeSet([(_first(job, part.head), part.head + 1)])
             holding = self.holdings.want(part.channel, asked) or holding
         effects.arrived(part.epoch, fresh)
+        effects.voided(part.channel, part.epoch, voided)
         job.gone.discard(part.channel)  # it has come back in the meantime
         job.records += len(fresh)
         job.bytes_plain += plain_bytes(self.reply_topic, (len(one.body) for one in fresh))

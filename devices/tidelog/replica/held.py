@@ -8,8 +8,9 @@ from typing import Final
 from tidelog.codec.context import Entry, Key, in_order, merged
 from tidelog.codec.page import Rule
 from tidelog.replica.ports import Record, Shelf
+from tidelog.wire.frames import KIND_DELETE
 from tidelog.wire.metadata import Meta
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standings
 
 _BATCH_FIRST: Final = 32
@@ -20,6 +21,9 @@ _NARROWER: Final = 8
 """By how much a look that would find too many is narrowed."""
 
 
+_NONE_DEAD: Final[Mapping[str, RangeSet]] = {}
+
+
 class ShelfHeld:
     """The records of an account that are in the device's store; `tidelog.codec.context.Held`.
 
@@ -27,15 +31,19 @@ class ShelfHeld:
         shelf: where the records are.
         account: what the device told the service that it has.
         rule: how the answer tells of records.
+        dead: seqs by channel that prime nothing, though the device may hold them.
     """
 
-    __slots__ = ("_epochs", "_held", "_rule", "_shelf")
+    __slots__ = ("_dead", "_epochs", "_held", "_rule", "_shelf")
 
-    def __init__(self, shelf: Shelf, account: Standings, rule: Rule) -> None:
+    def __init__(
+        self, shelf: Shelf, account: Standings, rule: Rule, dead: Mapping[str, RangeSet] = _NONE_DEAD
+    ) -> None:
         """See the class."""
         self._shelf = shelf
         self._rule = rule
         self._held = {one.channel: kept for one in account if (kept := one.kept)}
+        self._dead = dead
         self._epochs = {one.channel: one.epoch for one in account}
 
     def seqs(self) -> Mapping[str, RangeSet]:
@@ -44,11 +52,17 @@ class ShelfHeld:
 
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
         """See `tidelog.codec.context.Held`."""
-        return in_order(keys, lambda channel, seqs: self._read(channel, seqs, limit=seqs.count))
+        found = in_order(keys, lambda channel, seqs: self._read(channel, seqs, limit=seqs.count))
+        return [entry for entry in found if self._primes(entry)]
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""
-        return merged([self._down(channel, seqs) for channel, seqs in self._held.items()])
+        lines = merged([self._down(channel, seqs) for channel, seqs in self._held.items()])
+        return (entry for entry in lines if self._primes(entry))
+
+    def _primes(self, entry: Entry) -> bool:
+        """Whether it is there on both sides: many a delete is void to a device, and never comes."""
+        return entry.meta.kind != KIND_DELETE and entry.seq not in self._dead.get(entry.channel, EMPTY)
 
     def _down(self, channel: str, seqs: RangeSet) -> Iterator[Entry]:
         width = _BATCH_FIRST

@@ -14,6 +14,7 @@ from tidelog.wire.frames import Part
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
+from tidelog.wire.revisions import voided_by
 from tidelog.wire.statements import Statement
 
 RUN_BYTES = 6
@@ -77,24 +78,29 @@ class Holdings:
         wanted = EVERYTHING if holding.wanted.open_ended else EMPTY
         return Holding(channel=channel, epoch=epoch, wanted=wanted)
 
-    def accept(self, part: Part) -> tuple[Holding, list[Record]]:
+    def accept(self, part: Part) -> tuple[Holding, list[Record], RangeSet]:
         """Take what a page or push says of a channel.
 
+        What an edit or a delete voids counts as had, whether it is: a body that comes late is not taken.
+
         Returns:
-            the holding as it is now, already in place, and the records that are new.
+            the holding as it is now, already in place; the records that are new; and those of the seqs had
+            before whose records are no more.
         """
-        holding = self.at(part.channel, part.epoch)
-        fresh = [_record(part.channel, record) for record in part.records if record.seq not in holding.have]
-        seqs = RangeSet.of(record.seq for record in fresh)
+        before = holding = self.at(part.channel, part.epoch)
+        new = [record for record in part.records if record.seq not in holding.have]
+        voided = voided_by((record.kind, record.body) for record in new)
+        fresh = [_record(part.channel, record) for record in new if record.seq not in voided]
+        seqs = RangeSet.of(record.seq for record in new)
         holding = replace(
             holding,
-            have=holding.have | seqs | part.voids,
+            have=holding.have | seqs | part.voids | voided,
             wanted=holding.wanted | seqs,
             head=max(holding.head, part.head),
             floor=max(holding.floor, part.floor),
             gone=False,
         )
-        return self.put(holding), fresh
+        return self.put(holding), fresh, (voided | part.voids) & before.have
 
     def want(self, channel: str, seqs: RangeSet) -> Holding | None:
         """Ask for more of a channel that is known; ``None`` where that changes nothing."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tidelog.codec.context import Entry
 from tidelog.codec.dictionaries import BUILTIN, builtin
-from tidelog.codec.page import Arrival, unpack
+from tidelog.codec.page import Arrival, accounted, unpack
 from tidelog.replica.asking import Question
 from tidelog.replica.held import ShelfHeld
 from tidelog.replica.ports import Shelf
@@ -24,10 +24,12 @@ class Opened:
     Attributes:
         parts: what it says of channels, as a `Delta` would.
         account: what the service takes the device to have once it has the page.
+        dead: channel, epoch and seqs of records that are no more, as what is still to come will say.
     """
 
     parts: tuple[Part, ...]
     account: Standings
+    dead: tuple[tuple[str, int, RangeSet], ...] = ()
 
 
 def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
@@ -46,18 +48,21 @@ def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
     before = account.names()
     account.tell(page.told, page.gone)
     _check_scope(page, question)
+    named = {one.channel if isinstance(one.channel, str) else before[one.channel]: one for one in page.told}
+    # Of a channel that the account did not know the device may hold what is void by now.
+    unprimed = {channel: one.dead | one.voids for channel, one in named.items() if one.dead or one.voids}
     arrivals: list[Arrival] = []
     if page.content is not None:
-        held = ShelfHeld(shelf, account, question.rule)
+        held = ShelfHeld(shelf, account, question.rule, unprimed)
         dictionary = _dictionary(question.dictionary, shelf) if page.content.dictionary else b""
         arrivals = unpack(page.content, list(account), rule=question.rule, held=held, dictionary=dictionary)
-    told = {
-        one.channel if isinstance(one.channel, str) else before[one.channel]: one.voids for one in page.told
-    }
+    told = {channel: one.voids for channel, one in named.items()}
     parts = _parts(account, told, {arrival.channel: arrival for arrival in arrivals})
     for arrival in arrivals:
-        account.add(arrival.channel, RangeSet.of(entry.seq for entry in arrival.records))
-    return Opened(parts=parts, account=account)
+        for channel, seqs in accounted(arrival.records).items():
+            account.add(channel, seqs)
+    dead = tuple((channel, one.epoch, one.dead) for channel, one in named.items() if one.dead)
+    return Opened(parts=parts, account=account, dead=dead)
 
 
 def _dictionary(number: int, shelf: Shelf) -> bytes:

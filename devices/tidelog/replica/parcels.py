@@ -13,7 +13,7 @@ from tidelog.replica.holdings import Holdings
 from tidelog.replica.ports import Holding, Shelf
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Messages
+from tidelog.wire.frames import KIND_DELETE, Messages
 from tidelog.wire.limits import PARCEL_HOLES_MAX
 from tidelog.wire.parcels import Parcel
 
@@ -132,5 +132,9 @@ def _newest(shelf: Shelf, holding: Holding, runs: int) -> Iterator[Held]:
             reads -= 1
             low = max(lowest, at - _READ_RECORDS)
             found = shelf.records(holding.channel, holding.epoch, start=low, stop=at, limit=_READ_RECORDS)
-            yield from (Held(record.seq, record.time, record.body) for record in reversed(found))
+            yield from (
+                Held(record.seq, record.time, record.body)
+                for record in reversed(found)
+                if record.kind != KIND_DELETE
+            )
             at = low

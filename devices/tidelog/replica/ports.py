@@ -21,9 +21,12 @@ class Record:
         author: the user who wrote it.
         time: the service's clock when it was stored, Unix milliseconds; never falls with ``seq``.
         sent: the author's clock, Unix milliseconds; equal to ``time`` where it is not known to differ.
-        kind: 0 message, from 16 on the application's.
+        kind: 0 message, 2 delete, from 16 on the application's.
         body: opaque bytes.
         content_type: a media type, or empty.
+        edited: the service's clock when it was last edited, Unix milliseconds; 0 for never.
+        voids: half-open ranges of seqs of records that are no more: of an edited one all that it was before,
+            of a delete what it is about.
     """
 
     channel: str
@@ -34,6 +37,8 @@ class Record:
     kind: int
     body: bytes
     content_type: str = ""
+    edited: int = 0
+    voids: tuple[tuple[int, int], ...] = ()
 
     @property
     def text(self) -> str:

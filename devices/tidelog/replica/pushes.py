@@ -34,8 +34,9 @@ class Pushes:
         """Take what a push says of a channel; nothing where it speaks of another epoch."""
         if self.holdings.speaks_of(part.channel, part.epoch):
             before = self.holdings.get(part.channel)
-            holding, fresh = self.holdings.accept(part)
+            holding, fresh, voided = self.holdings.accept(part)
             effects.arrived(part.epoch, fresh)
+            effects.voided(part.channel, part.epoch, voided)
             if holding != before:
                 effects.holdings[part.channel] = holding
         self.repairs.look(part.channel, self.holdings, now, epoch=part.epoch)

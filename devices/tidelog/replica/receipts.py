@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
-from tidelog.replica.ports import OutboxEntry, Record
+from tidelog.replica.ports import OutboxEntry
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.steps import Effects, Receipt, Receipted, Refused, Renumbered
 from tidelog.replica.tuning import LATER
 from tidelog.wire.errors import Code, error_for
+from tidelog.wire.frames import Part, Receipts, Record, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
-from tidelog.wire.frames import Receipts, Rejection
-from tidelog.wire.ranges import RangeSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +69,13 @@ class Settlement:
         self.repairs.look(receipt.channel, self.holdings, now, epoch=receipt.epoch)
 
     def _keep(self, entry: OutboxEntry, receipt: WireReceipt, author: str, effects: Effects) -> None:
-        holding = self.holdings.at(receipt.channel, receipt.epoch)
-        if receipt.seq not in holding.have:
-            effects.records.append((receipt.epoch, _record(entry, receipt, author)))
-        seq = RangeSet([(receipt.seq, receipt.seq + 1)])
-        effects.holdings[receipt.channel] = self.holdings.put(
-            replace(
-                holding,
-                have=holding.have | seq,
-                wanted=holding.wanted | seq,
-                head=max(holding.head, receipt.seq),
-                gone=False,
-            )
-        )
+        """As if it had been pushed, but that the application is not told: it wrote it."""
+        one = _record(entry, receipt, author)
+        part = Part(channel=receipt.channel, epoch=receipt.epoch, head=receipt.seq, records=(one,))
+        holding, fresh, voided = self.holdings.accept(part)
+        effects.records += [(receipt.epoch, record) for record in fresh]
+        effects.voided(receipt.channel, receipt.epoch, voided)
+        effects.holdings[receipt.channel] = holding
 
     def _reject(self, rejection: Rejection, highest: int, now: float, effects: Effects) -> None:
         entry = self.outbox.entries.get(rejection.n)
@@ -106,7 +99,6 @@ class Settlement:
 
 def _record(entry: OutboxEntry, receipt: WireReceipt, author: str) -> Record:
     return Record(
-        channel=receipt.channel,
         seq=receipt.seq,
         author=author,
         time=receipt.time,
@@ -114,4 +106,5 @@ def _record(entry: OutboxEntry, receipt: WireReceipt, author: str) -> Record:
         kind=entry.kind,
         body=entry.body,
         content_type=entry.content_type,
+        size=len(entry.body),
     )

@@ -166,6 +166,16 @@ class Effects:
             self.records += [(epoch, record) for record in fresh]
             self.events.append(Arrived(records=tuple(fresh)))
 
+    def voided(self, channel: str, epoch: int, seqs: RangeSet) -> None:
+        """Forget the bodies of records that are no more, those of this step among them."""
+        if seqs:
+            self.dropped.append((channel, epoch, seqs))
+            self.records = [
+                (of_epoch, record)
+                for of_epoch, record in self.records
+                if (of_epoch, record.channel) != (epoch, channel) or record.seq not in seqs
+            ]
+
     def step(self) -> Step:
         """What came of it."""
         changes = Changes(

@@ -31,6 +31,7 @@ class Code(IntEnum):
     INTERNAL = 10
     TOKEN = 11
     CONTEXT = 12
+    NO_RECORD = 13
 
     @property
     def word(self) -> str:
@@ -104,6 +105,7 @@ _HINTS = {
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
+    Code.NO_RECORD: "it was deleted or edited meanwhile, or it is no message: sync, then try again",
     Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 

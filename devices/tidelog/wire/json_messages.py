@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tidelog.wire import fields, jsontext
+from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError, hint_for
 from tidelog.wire.frames import Fault, Message, Messages, Receipt, Receipts, Rejection
-from tidelog.wire.jsontext import JsonValue, Object, base64_of, octets
+from tidelog.wire.json_revisions import from_body, to_body
+from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import (
     BATCH_MESSAGES_MAX,
     EPOCH_STOP,
@@ -61,15 +62,16 @@ def _from_message(message: Message) -> dict[str, JsonValue]:
     given |= {"channel": message.channel} | kind_and_type(message.kind, message.content_type)
     if message.sent:
         given["sent"] = message.sent
-    return given | body_fields(message.body)
+    return given | from_body(message.kind, message.body)
 
 
 def _to_message(given: Object) -> Message:
+    kind = given.uint("kind", KIND_STOP, default=0)
     message = Message(
         n=given.uint("n", MESSAGE_NUMBER_STOP, default=0),
         channel=fields.channel(given.take("channel")),
-        body=take_body(given),
-        kind=given.uint("kind", KIND_STOP, default=0),
+        body=to_body(kind, given),
+        kind=kind,
         sent=given.uint("sent", TIME_MS_STOP, default=0),
         content_type=given.optional("content_type", fields.content_type, ""),
     )
@@ -81,45 +83,6 @@ def kind_and_type(kind: int, content_type: str) -> dict[str, JsonValue]:
     """The two fields of a message or record, where they are not at their defaults."""
     given: dict[str, JsonValue] = {"kind": kind} if kind else {}
     return given | {"content_type": content_type} if content_type else given
-
-
-def body_fields(body: bytes) -> dict[str, JsonValue]:
-    """A body as ``text``, or as ``body64`` where it is not UTF-8 or its escapes make it longer than Base64.
-
-    So it is never much longer than four thirds of its bytes, and fits a packet: a control character takes
-    six bytes in JSON.
-    """
-    try:
-        text = body.decode("utf8")
-    except UnicodeDecodeError:
-        return {"body64": base64_of(body)}
-    quoted = len(jsontext.dumps(text)) - len('""')
-    return {"text": text} if quoted <= _base64_bytes(len(body)) else {"body64": base64_of(body)}
-
-
-def _base64_bytes(size: int) -> int:
-    return (size + 2) // 3 * 4
-
-
-def take_body(given: Object) -> bytes:
-    """Take the body of a message or record.
-
-    Raises:
-        ProtocolError: there is none, or two, or it is malformed or too large.
-    """
-    if "text" not in given and "body64" not in given:
-        raise ProtocolError("a body is needed: text or body64")
-    if "text" in given and "body64" in given:
-        raise ProtocolError("a body is given twice: text and body64")
-    return fields.body(
-        _text(given.take("text")) if "text" in given else octets(given.take("body64"), "body64")
-    )
-
-
-def _text(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise ProtocolError(f"text is not text: {fields.shown(value)}")
-    return fields.utf8(value, "text")
 
 
 def _from_outbox(outbox: bytes) -> dict[str, JsonValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidelog.wire import fields
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.json_sync import from_ranges, to_ranges
+from tidelog.wire.json_ranges import from_ranges, to_ranges
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import PAGE_RECORDS_MAX
 from tidelog.wire.primed import PrimedPush, checked

@@ -7,7 +7,9 @@ from itertools import pairwise
 from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest
-from tidelog.wire.json_messages import body_fields, kind_and_type, take_body
+from tidelog.wire.json_messages import kind_and_type
+from tidelog.wire.json_ranges import from_ranges, to_ranges
+from tidelog.wire.json_revisions import from_body, to_body
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import (
     BODY_SIZE_STOP,
@@ -17,12 +19,11 @@ from tidelog.wire.limits import (
     PAGE_BYTES_DEFAULT,
     PAGE_RECORDS_MAX,
     REQUEST_ID_STOP,
-    RUNS_MAX,
     SEQ_STOP,
     STATEMENTS_MAX,
     TIME_MS_STOP,
 )
-from tidelog.wire.ranges import EMPTY, RangeSet, Run
+from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.statements import Statement
 
 
@@ -120,30 +121,6 @@ def _to_channels(value: object) -> list[str]:
 def _to_codecs(value: object) -> tuple[int, ...]:
     ids = [fields.uint(codec, CODEC_STOP, "a codec") for codec in fields.items(value, CODEC_STOP, "codecs")]
     return tuple(sorted(fields.distinct(ids, "codecs")))
-
-
-def from_ranges(seqs: RangeSet) -> list[JsonValue]:
-    """Write half-open ranges; ``null`` as the stop means no end."""
-    return [[start, None if stop >= SEQ_STOP else stop] for start, stop in seqs.runs]
-
-
-def to_ranges(value: object) -> RangeSet:
-    """Read half-open ranges, in any order.
-
-    Raises:
-        ProtocolError: one is malformed or empty, or there are too many.
-    """
-    return RangeSet([_to_run(item) for item in fields.items(value, RUNS_MAX, "ranges")])
-
-
-def _to_run(value: object) -> Run:
-    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - start and stop
-        raise ProtocolError("a range is not [start, stop]")
-    start = fields.seq(value[0], SEQ_STOP, "the start of a range")
-    stop = SEQ_STOP if value[1] is None else fields.uint(value[1], SEQ_STOP + 1, "the stop of a range")
-    if stop <= start:
-        raise ProtocolError(f"a range is empty: [{start}, {stop}]; its stop is the first seq not in it")
-    return start, stop
 
 
 def from_delta(frame: Delta) -> dict[str, JsonValue]:
@@ -251,18 +228,19 @@ def _from_record(record: Record) -> dict[str, JsonValue]:
     given |= kind_and_type(record.kind, record.content_type)
     if record.size != len(record.body):
         given["size"] = record.size
-    return given | body_fields(record.body)
+    return given | from_body(record.kind, record.body)
 
 
 def _to_record(given: Object) -> Record:
-    body = take_body(given)
+    kind = given.uint("kind", KIND_STOP, default=0)
+    body = to_body(kind, given)
     time = given.uint("time", TIME_MS_STOP)
     record = Record(
         seq=fields.seq(given.take("seq"), SEQ_STOP, "seq"),
         author=fields.user(given.take("author")),
         time=time,
         sent=given.uint("sent", TIME_MS_STOP, default=time),
-        kind=given.uint("kind", KIND_STOP, default=0),
+        kind=kind,
         content_type=given.optional("content_type", fields.content_type, ""),
         body=body,
         size=given.uint("size", BODY_SIZE_STOP, default=len(body)),

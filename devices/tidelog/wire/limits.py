@@ -80,6 +80,9 @@ TIME_MS_STOP: Final = 2**53
 KIND_STOP: Final = 256
 """Kinds are below this: one byte."""
 
+REVISION_SEQS_MAX: Final = 65_536
+"""Records that one delete voids: each is looked at before it is stored."""
+
 REQUEST_ID_STOP: Final = 65_536
 """Request ids are below this: three bytes at most, and random enough to tell a stale answer."""
 

@@ -27,7 +27,7 @@ from tidelog.wire.standings import Change, Growth, Told
 REST: Final = Layout(what="a resync", required=0, defaults=(b"", 0, [], []), extensible=True)
 CHANGE: Final = Layout(what="a change", required=2, defaults=(b"",))
 HEADER: Final = Layout(what="a page's header", required=0, defaults=([], b"", [], 0), extensible=True)
-TOLD: Final = Layout(what="what a page tells", required=1, defaults=(None, 1, b""))
+TOLD: Final = Layout(what="what a page tells", required=1, defaults=(None, 1, b"", b""))
 NAMES: Final = Layout(what="new names", required=0, defaults=([], []))
 
 _RID_BYTES: Final = 2
@@ -165,7 +165,7 @@ def _from_content(content: Content) -> list[bytes]:
 def _from_told(told: tuple[Told, ...]) -> list[Value]:
     epochs = series.epochs([one.epoch for one in told])
     return [
-        TOLD.trimmed([one.channel, epoch, one.floor, runs.encode(one.voids)])
+        TOLD.trimmed([one.channel, epoch, one.floor, runs.encode(one.voids), runs.encode(one.dead)])
         for one, epoch in zip(told, epochs, strict=True)
     ]
 
@@ -207,6 +207,7 @@ def _to_header(data: bytes) -> tuple[tuple[Told, ...], bytes, tuple[str, ...], i
                 epoch=epoch,
                 floor=fields.seq(row[2], SEQ_STOP, "a floor"),
                 voids=to_set(row[3]),
+                dead=to_set(row[4]),
             )
             for row, epoch in zip(rows, epochs, strict=True)
         ]

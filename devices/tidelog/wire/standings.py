@@ -112,12 +112,15 @@ class Told(NamedTuple):
         epoch: the log's incarnation; where it differs from the account's, the have-set there is void.
         floor: the lowest seq that can still be had.
         voids: seqs that need no body any more; they enter the have-set.
+        dead: seqs of the have-set whose records the service has no more, as edits or deletes say that the
+            device is yet to get: they prime nothing. Not part of what a token stands for.
     """
 
     channel: str | int
     epoch: int
     floor: int = 1
     voids: RangeSet = EMPTY
+    dead: RangeSet = EMPTY
 
 
 class Standings:
@@ -220,7 +223,7 @@ class Standings:
         names = [one.channel if isinstance(one.channel, str) else _named(places, one.channel) for one in told]
         if len({*names, *gone}) < len(names) + len(gone):
             raise ProtocolError("a page tells of a channel twice")
-        for name, (_, epoch, floor, voids) in zip(names, told, strict=True):
+        for name, (_, epoch, floor, voids, _) in zip(names, told, strict=True):
             old = self._by_channel.get(name)
             have = old.have if old is not None and old.epoch == epoch else EMPTY
             self.put(Standing(name, epoch, have | voids, floor, old.want if old else None))

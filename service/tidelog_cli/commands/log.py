@@ -9,8 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from tidelog.replica.ports import Holding, Record, Store
+from tidelog.replica.revisions import shown
 from tidelog.store.sqlite import SqliteStore
 from tidelog.wire.errors import UsageError
+from tidelog.wire.frames import KIND_DELETE
 from tidelog.wire.topics import checked_channel
 from tidelog_cli import options
 from tidelog_cli.backlog import Backlog
@@ -54,8 +56,9 @@ def log(
         width = max((len(holding.channel) for holding in holdings), default=0)
         for holding in holdings:
             found = _all(opened, holding) if tail is None else _newest(opened, holding, tail)
-            for record in found:
-                print_record(record, as_json=as_json, channel_width=width)
+            for record in map(shown, found):
+                if record.kind != KIND_DELETE:
+                    print_record(record, as_json=as_json, channel_width=width)
         Backlog.of(opened.load().outbox).told(profile)
 
 

@@ -13,6 +13,7 @@ from tidelog.wire.frames import Delta, Part, Record, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.revisions import concerns, voided_by
 from tidelog.wire.statements import Statement
 from tidelog_service.engine.ports import Log, NewRow, Row, Store
 
@@ -87,6 +88,11 @@ def missing(log: Log, statement: Statement | None) -> RangeSet:
     return wanted - statement.have if _speaks_of(log, statement) else wanted
 
 
+def _had(log: Log, statement: Statement | None) -> RangeSet:
+    """What the device has accounted for of this incarnation."""
+    return statement.have if statement is not None and _speaks_of(log, statement) else EMPTY
+
+
 def _speaks_of(log: Log, statement: Statement) -> bool:
     """Whether the statement's have-set is about this incarnation; without an epoch it is taken to be."""
     return statement.epoch in (log.epoch, 0)
@@ -124,7 +130,7 @@ class _Builder:
             self.more = True
             return
         self.room -= cost
-        records, voids, rest = self._read(log, lacks)
+        records, voids, rest = self._read(log, lacks, _had(log, statement))
         self.more = self.more or rest
         if rest and not records and not voids and self.parts:
             return
@@ -139,8 +145,10 @@ class _Builder:
             )
         )
 
-    def _read(self, log: Log, lacks: RangeSet) -> tuple[list[Record], RangeSet, bool]:
+    def _read(self, log: Log, lacks: RangeSet, have: RangeSet) -> tuple[list[Record], RangeSet, bool]:
         """Read as many of the missing as fit.
+
+        A delete of nothing that the device has is of no use to it, and void with what it deletes.
 
         Returns:
             the records, the numbers found to have no record, and whether something is left.
@@ -157,8 +165,11 @@ class _Builder:
         taken = rows[: self._fitting(rows)]
         # A store may stop anywhere after the first row: only what lies before the last one was looked at.
         seen = lacks & self._passed(taken[-1].seq) if taken else EMPTY if rows else lacks
-        voids = seen - RangeSet.of(row.seq for row in taken)
-        return [record_of(row, row.author) for row in taken], voids, bool(lacks - seen)
+        told = [row for row in taken if concerns(row.kind, row.body, have)]
+        if len(told) < len(taken):
+            seen |= lacks & voided_by((row.kind, row.body) for row in taken if row not in told)
+        voids = seen - RangeSet.of(row.seq for row in told)
+        return [record_of(row, row.author) for row in told], voids, bool(lacks - seen)
 
     def _passed(self, seq: int) -> RangeSet:
         """The numbers that come no later than this one in the order of the request."""

@@ -16,11 +16,15 @@ from tidelog.codec.page import Lack, prime
 from tidelog.wire import cbor, runs
 from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.page_frames import Model
-from tidelog.wire.ranges import RangeSet
-from tidelog.wire.standings import Standings, Told
+from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.revisions import voided_by
+from tidelog.wire.standings import Standing, Standings, Told
 from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
 from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
+
+_REVISIONS_MAX: Final = 1_024
+"""Edits and deletes looked at for a page, of a channel: a millisecond."""
 
 _NAME_BYTES: Final = 3
 """The length before a string, generously."""
@@ -97,6 +101,8 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
     made = Draft(inquiry=inquiry, logs=scope, places=places)
     room = _miss(made, room=inquiry.limit_bytes // 2)
     room = _tell(made, room=room)
+    if inquiry.terms.context_bytes:
+        room = _bury(made, store, room=room)
     account.tell(made.told, made.gone)
     lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
     made.lacking = sum(lack.seqs.count for lack in lacks)
@@ -107,6 +113,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
             lack.seqs,
             rule=inquiry.terms.rule,
             others=len(lacks),
+            have=_have_of(account, lack.channel),
         )
         for lack in lacks
     }
@@ -161,6 +168,38 @@ def _tell(made: Draft, *, room: int) -> int:
         named = log.name if standing is None else made.places[log.name]
         made.told.append(Told(named, log.epoch, log.floor))
     return room
+
+
+def _bury(made: Draft, store: Store, *, room: int) -> int:
+    """Say which records of the device's are dead, by edits and deletes that it lacks; the room that is left.
+
+    The service has no such records any more, and the device does not know it: else they would prime on one
+    side alone. Where that cannot be said here, nothing primes the page.
+    """
+    told = {one.channel for one in made.told}
+    for standing in made.inquiry.account:
+        log = made.logs.get(standing.channel)
+        if log is None or not log.revisions or not standing.have or standing.epoch != log.epoch:
+            continue
+        if standing.gone and made.places[log.name] not in told:
+            continue
+        # Of what lies below all that the device has, nothing can be about it.
+        first = max(log.floor, standing.have.runs[0][0])
+        unknown = RangeSet([(first, max(first, log.head + 1))]) - standing.have
+        found = store.revisions(log.id, unknown, records_max=_REVISIONS_MAX)
+        dead = voided_by((row.kind, row.body) for row in found) & standing.have
+        cost = _told_bytes(log, made.places.get(log.name)) + len(runs.encode(dead)) + _NAME_BYTES
+        if len(found) == _REVISIONS_MAX or (dead and cost > room):
+            made.primable = False
+        elif dead:
+            room -= cost
+            _tell_more(made, standing, dead=dead)
+    return room
+
+
+def _have_of(account: Standings, channel: str) -> RangeSet:
+    standing = account.get(channel)
+    return standing.have if standing is not None else EMPTY
 
 
 def _told_bytes(log: Log, place: int | None) -> int:
@@ -265,9 +304,15 @@ def _tell_voids(made: Draft, channel: str, seqs: RangeSet) -> None:
     standing = made.inquiry.account.get(channel)
     if standing is None:
         raise ValueError(f"{channel!r} is not in the account")
-    told = Told(made.places.get(channel, channel), standing.epoch, standing.floor, seqs)
+    _tell_more(made, standing, voids=seqs)
+
+
+def _tell_more(made: Draft, standing: Standing, *, voids: RangeSet = EMPTY, dead: RangeSet = EMPTY) -> None:
+    """Add to what the header tells of a channel of the account."""
+    told = Told(made.places.get(standing.channel, standing.channel), standing.epoch, standing.floor)
     at = next((at for at, one in enumerate(made.told) if one.channel == told.channel), None)
     if at is None:
-        made.told.append(told)
+        made.told.append(told._replace(voids=voids, dead=dead))
     else:
-        made.told[at] = told
+        before = made.told[at]
+        made.told[at] = before._replace(voids=before.voids | voids, dead=before.dead | dead)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from tidelog.wire.digest import answer_digest, message_digest
-from tidelog.wire.errors import Code
+from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE, Message, Receipt, Receipts, Rejection
 from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Store, Taken, Terminal
+from tidelog.wire.revisions import KINDS as REVISIONS
+from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Store, Taken, Terminal
+from tidelog_service.engine.revising import revised
 
 RECEIPTS_MAX = 512
 """Receipts in one packet: with the longest channel names, each another one, they fit."""
@@ -110,7 +112,8 @@ class _Batch:
     store: Store
     now_ms: int
     logs: dict[tuple[int, str], Log] = field(default_factory=dict)
-    heads: dict[int, tuple[int, int]] = field(default_factory=dict)
+    heads: dict[int, Head] = field(default_factory=dict)
+    voided: dict[int, RangeSet] = field(default_factory=lambda: defaultdict(lambda: EMPTY))
     numbers: dict[OutboxKey, RangeSet] = field(default_factory=dict)
     known: dict[tuple[OutboxKey, int], Taken] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
@@ -157,8 +160,24 @@ class _Batch:
         elif n and n in self.numbers[key]:
             # Spent on a message that was refused.
             self._reject(key, draft, Code.CONFLICT)
+        elif draft.message.kind in REVISIONS:
+            self._revise(key, draft, log)
         else:
-            self._store(key, draft, log)
+            self._store(key, draft, draft.message, log)
+
+    def _revise(self, key: OutboxKey, draft: Draft, log: Log) -> None:
+        """An edit or a delete: stored like any other, and what it is about goes."""
+        gone = self.voided[log.id]
+        fill = draft.encoding is Encoding.JSON
+        try:
+            message, voids = revised(
+                draft.message, log, draft.terminal.user, self.store, gone=gone, fill=fill
+            )
+        except ProtocolError as error:
+            self._reject(key, draft, error.wire_code)
+            return
+        self.voided[log.id] = gone | voids
+        self._store(key, draft, message, log)
 
     def _reject(self, key: OutboxKey, draft: Draft, code: Code) -> None:
         """Refuse a message; where that is for good its number is spent: no hole stays below later ones."""
@@ -184,7 +203,7 @@ class _Batch:
             return Code.WINDOW
         if log is None:
             return Code.NO_CHANNEL
-        if message.kind != KIND_MESSAGE and message.kind < KIND_APPLICATION_FIRST:
+        if KIND_MESSAGE < message.kind < KIND_APPLICATION_FIRST and message.kind not in REVISIONS:
             return Code.UNSUPPORTED
         if len(message.body) > BODY_BYTES_MAX:
             return Code.LIMIT
@@ -202,17 +221,18 @@ class _Batch:
             self.duplicates += 1
             self._receipt(key, draft, log, known)
 
-    def _store(self, key: OutboxKey, draft: Draft, log: Log) -> None:
-        message = draft.message
-        head, last = self.heads.get(log.id, (log.head, log.time))
-        seq, time = head + 1, max(self.now_ms, last)
-        self.heads[log.id] = (seq, time)
+    def _store(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
+        """Give a message the next number; its digest is that of what its device sent."""
+        head = self.heads.get(log.id) or Head(log.head, log.time)
+        seq, time = head.seq + 1, max(self.now_ms, head.time)
+        self.heads[log.id] = Head(seq, time, head.revised + (message.kind in REVISIONS))
         sent = message.sent or time
         row = NewRow(
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
         )
         self.stored.append(Stored(log, row, draft.terminal.user, draft.terminal.device))
-        taken = Taken(message.n, log.id, seq, time, message_digest(message) if message.n else b"")
+        digest = message_digest(draft.message) if message.n else b""
+        taken = Taken(message.n, log.id, seq, time, digest)
         if message.n:
             self.taken.append((key, taken))
             self.known[key, message.n] = taken
@@ -234,6 +254,8 @@ class _Batch:
         """Put the batch into the open transaction."""
         if self.stored:
             self.store.append([stored.row for stored in self.stored])
+            for channel_id, seqs in self.voided.items():
+                self.store.erase(channel_id, seqs)
             self.store.advance(self.heads)
         if self.changed:
             self.store.remember(self.taken, {key: self.numbers[key] for key in self.changed})

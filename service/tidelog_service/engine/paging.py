@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from tidelog.codec import offered
 from tidelog.codec.context import Context
 from tidelog.codec.dictionaries import BUILTIN, builtin
-from tidelog.codec.page import pack, seqs_by_channel
+from tidelog.codec.page import accounted, pack
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
@@ -336,7 +336,8 @@ class Paging:
     def _moved(self, work: _Work, pressed: Pressed | None) -> Standings:
         """The account once the page has arrived."""
         account = work.inquiry.account
-        for channel, seqs in seqs_by_channel(work.draft.entries[: pressed.taken] if pressed else ()).items():
+        taken = work.draft.entries[: pressed.taken] if pressed else ()
+        for channel, seqs in accounted(taken).items():
             account.add(channel, seqs)
         return account
 

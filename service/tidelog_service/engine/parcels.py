@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tidelog.codec.parcels import expand, refusal
 from tidelog.codec.preset import Held, Preset, walk
-from tidelog.wire.frames import Messages
+from tidelog.wire.frames import KIND_DELETE, Messages
 from tidelog.wire.limits import PARCEL_CONTEXT_BYTES_MAX, PARCEL_CONTEXT_RECORDS_MAX
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.ranges import RangeSet
@@ -50,5 +50,5 @@ def _newest(log: Log, seqs: RangeSet, store: Store) -> Iterator[Held]:
         )
         if not rows:
             return
-        yield from (Held(row.seq, row.time, row.body) for row in rows)
+        yield from (Held(row.seq, row.time, row.body) for row in rows if row.kind != KIND_DELETE)
         seqs &= RangeSet([(0, rows[-1].seq)])

@@ -39,6 +39,7 @@ class Log:
         head: the highest seq given; 0 for none.
         floor: the lowest seq that is kept.
         time: the highest time given, Unix milliseconds; 0 for none.
+        revisions: how many edits and deletes were ever stored: with each, records may have gone.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Log:
     head: int
     floor: int
     time: int
+    revisions: int = 0
 
 
 class Row(NamedTuple):
@@ -72,6 +74,20 @@ class NewRow(NamedTuple):
     kind: int
     content_type: str
     body: bytes
+
+
+class Head(NamedTuple):
+    """Where a log stands after a batch.
+
+    Attributes:
+        seq: the highest given.
+        time: the highest given, Unix milliseconds.
+        revised: how many edits and deletes the batch added.
+    """
+
+    seq: int
+    time: int
+    revised: int = 0
 
 
 class OutboxKey(NamedTuple):
@@ -157,6 +173,16 @@ class Store(Protocol):
         """
         ...
 
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+        """Edits and deletes among ``seqs``, ascending; work grows with how many there are, and with the runs.
+
+        Args:
+            channel_id: the channel.
+            seqs: which ones; every run is finite.
+            records_max: at most so many.
+        """
+        ...
+
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         """For each outbox, the message numbers taken so far; empty where it is new."""
         ...
@@ -173,8 +199,12 @@ class Store(Protocol):
         """
         ...
 
-    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
-        """Set head and time by channel id; inside the transaction that appended the rows.
+    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        """Delete records; inside the transaction that appended what voids them. Every run is finite."""
+        ...
+
+    def advance(self, heads: Mapping[int, Head]) -> None:
+        """Set where logs stand, by channel id; inside the transaction that appended the rows.
 
         Raises:
             UsageError: as `append`.

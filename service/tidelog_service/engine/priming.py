@@ -6,7 +6,7 @@ from typing import Final
 
 from tidelog.codec.priming import prime
 from tidelog.wire import packed
-from tidelog.wire.frames import Push
+from tidelog.wire.frames import KIND_DELETE, Push
 from tidelog.wire.limits import CONTEXT_RECORDS_MAX
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.ports import Store
@@ -37,7 +37,8 @@ def primed(channel_id: int, push: Push, store: Store) -> bytes | None:
         bytes_max=CONTEXT_BYTES,
         newest_first=True,
     )
-    context = rows[CONTEXT_RECORDS_MAX - 1 :: -1]
+    # Deletes are void to whoever had nothing of what they delete.
+    context = [row for row in rows[CONTEXT_RECORDS_MAX - 1 :: -1] if row.kind != KIND_DELETE]
     frame = prime(part.channel, part.epoch, part.records, context) if context else None
     return None if frame is None else packed.encode(frame)
 

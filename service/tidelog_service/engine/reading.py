@@ -9,8 +9,10 @@ from typing import Final
 
 from tidelog.codec.context import BODY_BYTES_MAX, Entry, Key, in_order, order
 from tidelog.codec.page import Rule
+from tidelog.wire.frames import KIND_DELETE
 from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
+from tidelog.wire.revisions import concerns, voided_by
 from tidelog.wire.standings import Standings
 from tidelog_service.engine.ports import Log, Row, Store
 
@@ -42,7 +44,8 @@ def entry_of(channel: str, row: Row) -> Entry:
 class Memory:
     """The records that primed the last answers, by log: the next one is mostly primed with the same.
 
-    A record never changes under its epoch and seq, so nothing here grows old; it is only let go of.
+    A record never changes under its epoch and seq, but an edit or a delete may end it: then nothing of its
+    log is known any more.
 
     Args:
         bytes_max: of all records kept.
@@ -54,11 +57,11 @@ class Memory:
         """See the class."""
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._logs: OrderedDict[tuple[int, int], dict[int, Entry]] = OrderedDict()
+        self._logs: OrderedDict[tuple[int, int, int], dict[int, Entry]] = OrderedDict()
 
     def of(self, log: Log) -> Mapping[int, Entry]:
         """What is kept of a log's incarnation, by seq; it counts as used."""
-        key = log.id, log.epoch
+        key = log.id, log.epoch, log.revisions
         if key not in self._logs:
             return {}
         self._logs.move_to_end(key)
@@ -66,7 +69,7 @@ class Memory:
 
     def add(self, log: Log, entries: Sequence[Entry]) -> None:
         """Keep records of a log; where all are too many, the logs longest unused go."""
-        kept = self._logs.setdefault((log.id, log.epoch), {})
+        kept = self._logs.setdefault((log.id, log.epoch, log.revisions), {})
         for entry in entries:
             if entry.seq not in kept:
                 kept[entry.seq] = entry if entry.body_bytes <= BODY_BYTES_MAX else entry._replace(body=b"")
@@ -91,12 +94,26 @@ class Line:
         rule: ascending where the oldest come first, else descending; and how times are told.
         others: how many lines are read beside it, itself included.
         memory: of records that were read before; nothing is kept, if not given.
+        have: what the device has of the log, where the records are for it: deletes of nothing that it has
+            are passed over.
 
     Attributes:
         log: see above.
     """
 
-    __slots__ = ("_found", "_memory", "_oldest_first", "_others", "_rest", "_rule", "_seqs", "_store", "log")
+    __slots__ = (
+        "_found",
+        "_have",
+        "_memory",
+        "_oldest_first",
+        "_others",
+        "_passed_over",
+        "_rest",
+        "_rule",
+        "_seqs",
+        "_store",
+        "log",
+    )
 
     def __init__(
         self,
@@ -107,6 +124,7 @@ class Line:
         rule: Rule,
         others: int = 1,
         memory: Memory | None = None,
+        have: RangeSet | None = None,
     ) -> None:
         """See the class."""
         self.log = log
@@ -116,7 +134,9 @@ class Line:
         self._oldest_first = rule.oldest_first
         self._others = others
         self._memory = memory
+        self._have = have
         self._found: list[int] = []
+        self._passed_over: list[Row] = []
 
     def __iter__(self) -> Iterator[Entry]:
         """The records."""
@@ -129,9 +149,15 @@ class Line:
         return self._told(self._known(self._seqs, self._memory) if self._memory else list(self._stored()))
 
     def voids(self) -> RangeSet:
-        """The seqs that were looked at so far and have no record."""
+        """The seqs that were looked at so far and have no record; and those that a delete passed over voids.
+
+        A page that is late may still bring these to the device, and it would never hear of the delete.
+        """
         looked = self._seqs - self._rest
-        return EMPTY if looked.count == len(self._found) else looked - RangeSet.of(self._found)
+        if looked.count == len(self._found):
+            return EMPTY
+        deleted = voided_by((row.kind, row.body) for row in self._passed_over) & self._seqs
+        return (looked | deleted) - RangeSet.of(self._found)
 
     def _told(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         if not self._rule.seconds:
@@ -179,10 +205,20 @@ class Line:
             )
             # A store may stop anywhere after the first row: only what lies before the last one was looked at.
             self._rest = self._rest & self._beyond(rows[-1].seq) if rows else EMPTY
+            rows = self._useful(rows)
             self._found += [row.seq for row in rows]
             yield from self._told([entry_of(self.log.name, row) for row in rows])
             batch = min(4 * batch, _BATCH_MAX)
             bytes_max = _BATCH_BYTES
+
+    def _useful(self, rows: list[Row]) -> list[Row]:
+        have = self._have
+        if have is None or not self.log.revisions:
+            return rows
+        useful = [row for row in rows if concerns(row.kind, row.body, have)]
+        if len(useful) < len(rows):
+            self._passed_over += [row for row in rows if not concerns(row.kind, row.body, have)]
+        return useful
 
     def _beyond(self, seq: int) -> RangeSet:
         return RangeSet([(seq + 1, max(self._seqs.stop, seq + 1)) if self._oldest_first else (0, seq)])
@@ -237,6 +273,8 @@ def _push(heap: list[_Latest], rest: Iterator[Entry]) -> None:
 class StoredHeld:
     """What a device holds, from the service's store; `tidelog.codec.context.Held`.
 
+    No deletes: to many devices they are void, and have never come.
+
     Args:
         store: where the records are.
         memory: those that were read before.
@@ -273,13 +311,15 @@ class StoredHeld:
     def entries(self, keys: Sequence[Key]) -> Sequence[Entry]:
         """See `tidelog.codec.context.Held`."""
         self.looked += len(keys)
-        return in_order(keys, lambda channel, seqs: self._line(channel, seqs).all())
+        found = in_order(keys, lambda channel, seqs: self._line(channel, seqs).all())
+        return [entry for entry in found if entry.meta.kind != KIND_DELETE]
 
     def newest(self) -> Iterator[Entry]:
         """See `tidelog.codec.context.Held`."""
         for entry in newest([self._line(channel, seqs) for channel, seqs in self._held.items()]):
             self.looked += 1
-            yield entry
+            if entry.meta.kind != KIND_DELETE:
+                yield entry
 
     def _line(self, channel: str, seqs: RangeSet) -> Line:
         return Line(self._store, self._logs[channel], seqs, rule=self._rule, memory=self._memory)

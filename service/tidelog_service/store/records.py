@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from tidelog.wire import runs
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-from tidelog_service.engine.ports import KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
@@ -99,11 +99,18 @@ class RecordStore(Store):
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
     ) -> list[Row]:
         """See `Store.rows`."""
-        read = self._read(channel_id, within(seqs), count=records_max, newest_first=newest_first)
+        run = self._sql.run_down if newest_first else self._sql.run_up
+        pool = self._sql.pool_down if newest_first else self._sql.pool_up
+        read = self._read(channel_id, within(seqs), run, pool, count=records_max, newest_first=newest_first)
         with closing(read):
-            found = _within(read, records_max=records_max, bytes_max=bytes_max)
-        names = self._named({fields[1] for fields in found})
-        return [Row(seq_of(key), names[author], *rest) for key, author, *rest in found]
+            return self._rows(_within(read, records_max=records_max, bytes_max=bytes_max))
+
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+        """See `Store.revisions`."""
+        run, pool = self._sql.revisions_run, self._sql.revisions_pool
+        read = self._read(channel_id, within(seqs), run, pool, count=records_max, newest_first=False)
+        with closing(read):
+            return self._rows(list(islice(read, max(records_max, 0))))
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         """See `Store.numbers`."""
@@ -127,11 +134,18 @@ class RecordStore(Store):
         """See `Store.append`."""
         self._database.write_many(self._sql.append, keyed(rows))
 
-    def advance(self, heads: Mapping[int, tuple[int, int]]) -> None:
+    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        """See `Store.erase`."""
+        self._database.write_many(self._sql.erase, [run_of(channel_id, run) for run in within(seqs).runs])
+
+    def advance(self, heads: Mapping[int, Head]) -> None:
         """See `Store.advance`."""
         self._database.write_many(
             self._sql.advance,
-            [(checked_seq(head), time, channel_id) for channel_id, (head, time) in heads.items()],
+            [
+                (checked_seq(seq), time, revised, channel_id)
+                for channel_id, (seq, time, revised) in heads.items()
+            ],
         )
 
     def remember(
@@ -169,11 +183,13 @@ class RecordStore(Store):
         ]
         self._database.write_many(self._sql.forget, [each for each in forgotten if each[-1] > 0])
 
+    def _rows(self, found: Sequence[Fields]) -> list[Row]:
+        names = self._named({fields[1] for fields in found})
+        return [Row(seq_of(key), names[author], *rest) for key, author, *rest in found]
+
     def _read(
-        self, channel_id: int, seqs: RangeSet, *, count: int, newest_first: bool
+        self, channel_id: int, seqs: RangeSet, run: str, pool: Listed, *, count: int, newest_first: bool
     ) -> Generator[Fields, None, None]:
-        run = self._sql.run_down if newest_first else self._sql.run_up
-        pool = self._sql.pool_down if newest_first else self._sql.pool_up
         for piece in pieces(seqs, newest_first=newest_first):
             rows = self._database.stepped(*_statement(channel_id, piece, run=run, pool=pool, count=count))
             with closing(rows):
@@ -228,8 +244,8 @@ def _batches(values: Sequence[_T]) -> Iterator[list[_T]]:
 
 def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
     return {
-        name: Log(id=key, name=name, epoch=epoch, head=head, floor=floor, time=time)
-        for key, name, epoch, head, floor, time in rows
+        name: Log(id=key, name=name, epoch=epoch, head=head, floor=floor, time=time, revisions=revisions)
+        for key, name, epoch, head, floor, time, revisions in rows
     }
 
 

@@ -8,12 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from peewee import Field, ModelSelect, Query, Value
+from peewee import SQL, Field, ModelSelect, Query, Value
 
 from tidelog_service.store.database import Database
-from tidelog_service.store.models import Channel, Device, Member, Outbox, Record, Role, Taken, Token, User
+from tidelog_service.store.models import (
+    REVISION,
+    Channel,
+    Device,
+    Member,
+    Outbox,
+    Record,
+    Role,
+    Taken,
+    Token,
+    User,
+)
 
-_LOG = (Channel.id, Channel.name, Channel.epoch, Channel.head, Channel.floor, Channel.time)
+_LOG = (
+    Channel.id,
+    Channel.name,
+    Channel.epoch,
+    Channel.head,
+    Channel.floor,
+    Channel.time,
+    Channel.revisions,
+)
 _ROW = (
     Record.id,
     Record.author_id,
@@ -63,7 +82,8 @@ class Statements:
         self.append = compiled(_insertion(Record))  # the columns
         self.remember = compiled(_insertion(Taken))  # the columns
         self.keep = compiled(_keep())  # device, outbox, numbers
-        self.advance = compiled(_advance())  # head, time, channel
+        self.advance = compiled(_advance())  # head, time, how many revisions more, channel
+        self.erase = compiled(_erase())  # first key, key after the last
         self.forget = compiled(_forget())  # device, outbox, n (those below go)
         self.terminal = compiled(_terminal())  # device
         self.logs = compiled(_logs())  # user
@@ -81,6 +101,9 @@ class Statements:
         # keys
         self.pool_up = Listed(database, lambda keys: _pool(keys).order_by(Record.id))
         self.pool_down = Listed(database, lambda keys: _pool(keys).order_by(Record.id.desc()))
+        revised = SQL(REVISION)
+        self.revisions_run = compiled(_run().where(revised).order_by(Record.id).limit(1))
+        self.revisions_pool = Listed(database, lambda keys: _pool(keys).where(revised).order_by(Record.id))
 
 
 def _insertion(model: type[Any]) -> Query:
@@ -94,7 +117,12 @@ def _keep() -> Query:
 
 
 def _advance() -> Query:
-    return Channel.update({Channel.head: 0, Channel.time: 0}).where(Channel.id == 0)
+    stands = {Channel.head: 0, Channel.time: 0, Channel.revisions: Channel.revisions + 1}
+    return Channel.update(stands).where(Channel.id == 0)
+
+
+def _erase() -> Query:
+    return Record.delete().where((Record.id >= 0) & (Record.id < 0))
 
 
 def _forget() -> Query:

@@ -2,7 +2,8 @@
 
 ``ts`` is Unix milliseconds; a body that is no text stands in ``body64``. ``sent``, ``kind`` and
 ``content_type`` are written where they differ from ``ts``, 0 and empty, and may be given. ``seq`` is written
-for the reader; an import numbers anew, from the channel's head on, and leaves other fields out.
+for the reader; an import numbers anew, from the channel's head on, and leaves other fields out. So a record
+that was edited is written as it now stands, and one that was deleted is not.
 
 An import is one transaction, whatever its size: it is in whole or not at all, and while it lasts the
 write-ahead log takes as much room again as the records.
@@ -18,10 +19,12 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from tidelog.wire.errors import UsageError
+from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_DELETE, KIND_EDIT, KIND_MESSAGE
 from tidelog.wire.limits import BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, KIND_STOP, TIME_MS_STOP
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import read_edit
 from tidelog.wire.topics import is_channel, is_user
-from tidelog_service.engine.ports import NewRow, Row
+from tidelog_service.engine.ports import Head, NewRow, Row
 from tidelog_service.store import enrolment
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.models import Channel, User
@@ -173,7 +176,7 @@ class _Import:
         self.records += len(batch)
 
     def finish(self) -> None:
-        self._store.advance({tail.channel_id: (tail.head, tail.time) for tail in self._tails.values()})
+        self._store.advance({tail.channel_id: Head(tail.head, tail.time) for tail in self._tails.values()})
         for tail in self._tails.values():
             for user_id in tail.members:
                 enrolment.insert_member(self._database, tail.channel_id, user_id, self._now)
@@ -240,7 +243,7 @@ def _parsed(number: int, line: str | bytes) -> ImportLine:
         ts,
         _whole(given, "sent", stop=TIME_MS_STOP, default=ts),
         _body(given),
-        _whole(given, "kind", stop=KIND_STOP, default=0),
+        _kind(given),
         _content_type(given),
     )
 
@@ -257,6 +260,13 @@ def _whole(given: dict[str, Any], key: str, *, stop: int, default: int | None = 
     if type(value) is not int or not 0 <= value < stop:
         raise ValueError(f"{key!r} must be a whole number from 0 to {stop - 1}, not {str(value)[:40]}")
     return value
+
+
+def _kind(given: dict[str, Any]) -> int:
+    kind = _whole(given, "kind", stop=KIND_STOP, default=KIND_MESSAGE)
+    if KIND_MESSAGE < kind < KIND_APPLICATION_FIRST:
+        raise ValueError(f"'kind' {kind} is no message's: 0, or {KIND_APPLICATION_FIRST} and above")
+    return kind
 
 
 def _body(given: dict[str, Any]) -> bytes:
@@ -297,8 +307,16 @@ def _exported(store: RecordStore, logs: list[Fields]) -> Iterator[dict[str, Any]
             )
             if not rows:
                 break
-            yield from (_object(name, row) for row in rows)
+            yield from (_object(name, as_it_stands(row)) for row in rows if row.kind != KIND_DELETE)
             start = rows[-1].seq + 1
+
+
+def as_it_stands(row: Row) -> Row:
+    """A record as whoever reads the log now is to see it: an edit as what it has made of the first one."""
+    if row.kind != KIND_EDIT:
+        return row
+    edit = read_edit(row.body)
+    return row._replace(kind=edit.kind, time=edit.time, sent=edit.time, body=edit.content)
 
 
 def _object(channel: str, row: Row) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def holdings(**fields: object) -> Holdings:
 
 def test_a_record_is_had_and_wanted_from_its_arrival() -> None:
     known = Holdings([])
-    holding, fresh = known.accept(part("room", 3, 5, head=9))
+    holding, fresh, _ = known.accept(part("room", 3, 5, head=9))
     assert (holding.have, holding.wanted, holding.head) == (runs((3, 4), (5, 6)), runs((3, 4), (5, 6)), 9)
     assert [record.seq for record in fresh] == [3, 5]
     assert known.get("room") is holding
@@ -31,7 +31,7 @@ def test_a_record_is_had_and_wanted_from_its_arrival() -> None:
 
 def test_a_record_that_is_held_already_is_not_fresh() -> None:
     known = holdings(have=runs((1, 4)))
-    _, fresh = known.accept(part("room", 3, 4))
+    _, fresh, _ = known.accept(part("room", 3, 4))
     assert [record.seq for record in fresh] == [4]
 
 
@@ -51,13 +51,13 @@ def test_a_channel_known_by_such_a_push_only_has_no_epoch_until_an_answer_brings
     assert known.speaks_of("room", EPOCH)
     state = known.state("room", wanted_only=True)
     assert (state.epoch, state.have, state.want) == (0, EMPTY, runs((5, 6)))
-    holding, _ = known.accept(part("room", 5, head=9))
+    holding, _, _ = known.accept(part("room", 5, head=9))
     assert (holding.epoch, holding.have, holding.wanted) == (EPOCH, runs((5, 6)), runs((5, 6)))
     assert not known.speaks_of("room", 8)
 
 
 def test_voids_are_accounted_for_without_a_record() -> None:
-    holding, fresh = holdings().accept(part("room", 3, voids=runs((1, 3))))
+    holding, fresh, _ = holdings().accept(part("room", 3, voids=runs((1, 3))))
     assert holding.have == runs((1, 4))
     assert [record.seq for record in fresh] == [3]
 
@@ -73,7 +73,7 @@ def test_head_and_floor_only_rise() -> None:
 def test_another_epoch_begins_anew() -> None:
     """Records of the old one stay in the store; of the new one nothing is had."""
     known = holdings(have=runs((1, 9)), wanted=runs((1, 9)), head=8, floor=3)
-    holding, _ = known.accept(part("room", 2, epoch=8))
+    holding, _, _ = known.accept(part("room", 2, epoch=8))
     assert holding == Holding(channel="room", epoch=8, have=runs((2, 3)), wanted=runs((2, 3)), head=2)
 
 
@@ -153,7 +153,7 @@ def test_against_plain_sets(steps: list[tuple[str, set[int]]]) -> None:
     for what, seqs in steps:
         if what == "take":
             before = set(have)
-            _, fresh = known.accept(part("room", *seqs, head=40))
+            _, fresh, _ = known.accept(part("room", *seqs, head=40))
             assert {record.seq for record in fresh} == seqs - before
             have |= seqs
             wanted |= seqs

@@ -8,7 +8,7 @@ from typing import Any
 
 from tidelog.wire import jsonform
 from tidelog.wire.frames import Frame, SyncRequest
-from tidelog.wire.json_sync import to_ranges
+from tidelog.wire.json_ranges import to_ranges
 from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings, Told
@@ -84,6 +84,7 @@ def page_of(told: dict[str, Any]) -> Page:
                 one["epoch"],
                 one.get("floor", 1),
                 seqs_of(one.get("voids")),
+                seqs_of(one.get("dead")),
             )
             for one in told.get("told", ())
         ),

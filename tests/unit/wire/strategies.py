@@ -50,7 +50,7 @@ from tidelog.wire.packed_pages import CODECS_STOP
 from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.primed import PrimedPush
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
 
@@ -232,7 +232,13 @@ def pages(draw: st.DrawFn) -> Page:
         rid=draw(RIDS),
         more=draw(st.booleans()),
         told=tuple(
-            Told(name, draw(EPOCHS), draw(st.one_of(st.just(1), SEQS)), draw(range_sets()))
+            Told(
+                name,
+                draw(EPOCHS),
+                draw(st.one_of(st.just(1), SEQS)),
+                draw(range_sets()),
+                draw(st.one_of(st.just(EMPTY), range_sets())),
+            )
             for name in named
             if name not in gone
         ),

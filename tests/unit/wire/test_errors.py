@@ -18,6 +18,7 @@ BRANCHES = {
     Code.INTERNAL: Unavailable,
     Code.CONTEXT: ProtocolError,
     Code.TOKEN: Unavailable,
+    Code.NO_RECORD: UsageError,
 }
 
 

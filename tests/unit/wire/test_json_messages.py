@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidelog.wire import json_messages, jsonform, jsontext
+from tidelog.wire import json_bodies, jsonform, jsontext
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Fault, Message, Messages, Receipt, Receipts, Rejection
 from tidelog.wire.limits import (
@@ -58,18 +58,18 @@ def test_a_body_that_is_not_utf8_goes_as_base64() -> None:
     ],
 )
 def test_text_stays_text_where_base64_would_not_be_shorter(text: str) -> None:
-    assert json_messages.body_fields(text.encode()) == {"text": text}
+    assert json_bodies.body_fields(text.encode()) == {"text": text}
 
 
 @pytest.mark.parametrize("text", ["\0", "\x1b[31m\x1b[0m", '"' * 9, "\\" * 100, "a\0" * 100])
 def test_text_that_escapes_make_longer_than_base64_goes_as_base64(text: str) -> None:
-    given = json_messages.body_fields(text.encode())
+    given = json_bodies.body_fields(text.encode())
     assert given == {"body64": base64.b64encode(text.encode()).decode()}
 
 
 @given(st.text(st.characters(codec="utf8", max_codepoint=130), max_size=30).map(str.encode))
 def test_a_body_takes_no_more_than_base64_and_is_text_where_that_is_no_longer(body: bytes) -> None:
-    (name, value), *_ = json_messages.body_fields(body).items()
+    (name, value), *_ = json_bodies.body_fields(body).items()
     as_text, as_base64 = (
         len(jsontext.dumps(one)) for one in (body.decode(), base64.b64encode(body).decode())
     )

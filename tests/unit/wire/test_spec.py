@@ -17,7 +17,7 @@ from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Messages, Receipts, Type
-from tidelog.wire.json_sync import from_ranges
+from tidelog.wire.json_ranges import from_ranges
 from tidelog.wire.parcels import Parcel
 from unit.wire.document import HEADINGS, ROOT, SPEC, examples, octets, references, table
 

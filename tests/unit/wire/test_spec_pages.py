@@ -9,7 +9,7 @@ import pytest
 
 from tidelog.wire import packed, parts
 from tidelog.wire.frames import SyncRequest, Type
-from tidelog.wire.json_sync import to_ranges
+from tidelog.wire.json_ranges import to_ranges
 from tidelog.wire.limits import STATEMENTS_MAX
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync

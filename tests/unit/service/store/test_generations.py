@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidelog_service.engine.ports import NewRow
+from tidelog_service.engine.ports import Head, NewRow
 from tidelog_service.store.database import Database
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.records import RecordStore
@@ -33,7 +33,7 @@ def test_nothing_is_emptied_while_nothing_changes(
     before = watch.seen
     with store.transaction():
         store.append([NewRow(1, 1, 1, 5, 5, 0, "", b"hello")])
-        store.advance({1: (1, 5)})
+        store.advance({1: Head(1, 5)})
     assert watch.look() == before
     assert emptied == []
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tidelog.wire.errors import Unavailable, UsageError
 from tidelog.wire.limits import MESSAGE_WINDOW, SEQ_STOP, TIME_MS_STOP
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Log, NewRow, OutboxKey, Row, Taken, Terminal
+from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Row, Taken, Terminal
 from tidelog_service.store.database import Database, Fields, open_database
 from tidelog_service.store.keys import CHANNEL_STOP, LOG_STOP
 from tidelog_service.store.models import Member, Role
@@ -67,7 +67,7 @@ class TestWho:
         }
         assert list(store.logs_of(3)) == ["dm/ann/cem"]
         with store.transaction():
-            store.advance({2: (7, 700)})
+            store.advance({2: Head(7, 700)})
         assert (store.logs_of(3)["dm/ann/cem"].head, store.logs_of(3)["dm/ann/cem"].time) == (7, 700)
 
     def test_a_member_writes_where_it_may(
@@ -160,7 +160,7 @@ class TestRecords:
         def fail() -> None:
             with store.transaction():
                 store.append([_new(1)])
-                store.advance({1: (1, 1_001)})
+                store.advance({1: Head(1, 1_001)})
                 store.remember([(_KEY, _message(1))], {_KEY: RangeSet([(1, 2)])})
                 raise KeyError
 
@@ -186,7 +186,7 @@ class TestRecords:
             store.append([_new(LOG_STOP - 1), over])
         assert (caught.value.code, bool(caught.value.hint)) == ("log_full", True)
         with pytest.raises(UsageError) as caught, store.transaction():
-            store.advance({1: (over.seq, over.time)})
+            store.advance({1: Head(over.seq, over.time)})
         assert caught.value.code == "log_full"
         assert _all(store, RangeSet([(1, SEQ_STOP)])) == []
         assert store.logs_of(1)["room"].head == 0
@@ -397,3 +397,42 @@ def _counting(database: Database) -> Iterator[list[str]]:
         yield statements
     finally:
         database.peewee.handle.set_trace_callback(None)
+
+
+class TestRevisions:
+    """Edits and deletes, and what goes with them."""
+
+    def test_they_are_found_among_others(self, store: RecordStore) -> None:
+        """By range and by single seqs; never those of another log."""
+        rows = [_new(seq)._replace(kind={3: 1, 5: 2, 8: 16, 9: 2}.get(seq, 0)) for seq in range(1, 12)]
+        with store.transaction():
+            store.append([*rows, _new(5)._replace(channel_id=2, kind=1)])
+        found = store.revisions(1, RangeSet([(1, 12)]), records_max=9)
+        assert [(row.seq, row.kind, row.author, row.body) for row in found] == [
+            (3, 1, "ann", b"body"),
+            (5, 2, "ann", b"body"),
+            (9, 2, "ann", b"body"),
+        ]
+        assert [row.seq for row in store.revisions(1, RangeSet([(1, 12)]), records_max=2)] == [3, 5]
+        scattered = RangeSet([(1, 2), (3, 4), (6, 7), (9, 10), (11, 12)])
+        assert [row.seq for row in store.revisions(1, scattered, records_max=9)] == [3, 9]
+        assert store.revisions(1, RangeSet([(6, 9)]), records_max=9) == []
+
+    def test_what_is_erased_is_gone_and_nothing_else(self, store: RecordStore) -> None:
+        with store.transaction():
+            store.append([_new(seq) for seq in range(1, 12)] + [_new(3)._replace(channel_id=2)])
+        with store.transaction():
+            store.erase(1, RangeSet([(3, 5), (9, 10), (40, 2**50)]))
+        assert [row.seq for row in _all(store, RangeSet([(1, 50)]))] == [1, 2, 5, 6, 7, 8, 10, 11]
+        assert [
+            row.seq
+            for row in store.rows(2, RangeSet([(1, 9)]), records_max=9, bytes_max=99, newest_first=False)
+        ] == [3]
+
+    def test_how_many_a_log_has_had_is_counted(self, store: RecordStore) -> None:
+        assert store.logs_of(1)["room"].revisions == 0
+        for head in (Head(3, 5, 2), Head(4, 6), Head(6, 7, 1)):
+            with store.transaction():
+                store.advance({1: head})
+        log = store.logs_of(1)["room"]
+        assert (log.head, log.time, log.revisions) == (6, 7, 3)

@@ -11,12 +11,15 @@ _READS = (
     "advance",
     "audience",
     "authors",
+    "erase",
     "forget",
     "forget_tokens",
     "logs",
     "numbers",
     "pool_down",
     "pool_up",
+    "revisions_pool",
+    "revisions_run",
     "run_down",
     "run_up",
     "taken",
@@ -40,6 +43,11 @@ def test_records_are_read_in_key_order_within_bounds(database: Database, name: s
     """A sort would read every body of a statement before the first could be returned."""
     bounds = "rowid>? AND rowid<?" if name.startswith("run") else "rowid=?"
     assert _plan(database, name) == [f"SEARCH t1 USING INTEGER PRIMARY KEY ({bounds})"]
+
+
+def test_edits_and_deletes_are_found_without_reading_the_others(database: Database) -> None:
+    (step,) = _plan(database, "revisions_run")
+    assert step.startswith("SEARCH t1 USING INDEX record_revision (")
 
 
 def _plan(database: Database, name: str) -> list[str]:

@@ -19,7 +19,7 @@ from tidelog.wire.standings import Change, Standing, Standings
 from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Packet
-from tidelog_service.engine.ports import NewRow
+from tidelog_service.engine.ports import Head, NewRow
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
@@ -45,7 +45,7 @@ def filled(path: Path, size: int) -> Iterator[tuple[Database, Engine]]:
         rows = [NewRow(1, n, 1, 10**12 + n, 10**12 + n, 0, "", BODY % n) for n in range(1, size + 1)]
         with store.transaction():
             store.append(rows)
-            store.advance({1: (size, 10**12 + size)})
+            store.advance({1: Head(size, 10**12 + size)})
         yield database, Engine(store)
 
 

@@ -1,0 +1,68 @@
+"""Waiting for receipts, and printing them."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Final
+
+from tidelog.device import Device
+from tidelog.replica.steps import Receipt
+from tidelog.wire.errors import Denied, Unavailable
+from tidelog_cli.terminal import local_time, print_json, print_line
+
+_KEPT: Final = "the message is in the outbox; the next `tidelog sync` sends it"
+
+
+def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: bool) -> Receipt:
+    """Wait for the receipt of a message.
+
+    Args:
+        device: that sent it.
+        waiting: as `Device.send` gave it.
+        timeout: seconds, until there is a connection and the receipt.
+        kept: whether the outbox outlives this command.
+
+    Raises:
+        TidelogError: there was none in time, or the message was refused.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        device.connect(timeout)
+    except (Unavailable, Denied) as error:
+        error.hint = _with_kept(error.hint, kept=kept)
+        raise
+    try:
+        return waiting.result(max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        raise Unavailable(
+            f"no receipt within {timeout:g} s",
+            code="timeout",
+            hint=_with_kept("is the service running beside the broker?", kept=kept),
+        ) from None
+
+
+def _with_kept(hint: str, *, kept: bool) -> str:
+    """A hint that ends with where the message is; one in memory ends with the command."""
+    if not kept:
+        return hint
+    return f"{hint} ({_KEPT})" if hint else _KEPT
+
+
+def print_sent(channel: str, receipt: Receipt | None, *, as_json: bool) -> None:
+    """Say what became of a message.
+
+    Args:
+        channel: its channel.
+        receipt: ``None`` where it was left in the outbox.
+        as_json: whether to write JSON.
+    """
+    if receipt is None and as_json:
+        print_json({"channel": channel, "seq": None, "time": None})
+    elif receipt is None:
+        print_line(f"{channel}: in the outbox")
+    elif as_json:
+        print_json(asdict(receipt))
+    else:
+        print_line(f"{receipt.channel}: stored as {receipt.seq} at {local_time(receipt.time)}")

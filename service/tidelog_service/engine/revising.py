@@ -1,0 +1,120 @@
+"""Edits and deletes on their way into a log: who may, and what they void (SPEC.md, "Edits and deletes")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Message
+from tidelog.wire.limits import BODY_BYTES_MAX
+from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import Edit, delete_body, edit_body, read_delete, read_edit, voids_of
+from tidelog_service.engine.ports import Log, Row, Store
+
+_READ_RECORDS: Final = 1_024
+_READ_BYTES: Final = 1 << 20
+"""Looked at at a time of what a delete voids."""
+
+
+def revised(
+    message: Message, log: Log, user: str, store: Store, *, gone: RangeSet, fill: bool
+) -> tuple[Message, RangeSet]:
+    """Check an edit or a delete against the log.
+
+    Args:
+        message: of either kind.
+        log: its channel's.
+        user: who wrote it.
+        store: in the transaction that is to store it.
+        gone: what this transaction has voided so far.
+        fill: whether the writer keeps no records, so that what it cannot know is filled in: which edits came
+            before, and when the first was written.
+
+    Returns:
+        the message to store, and what it voids.
+
+    Raises:
+        ProtocolError: it is malformed; with code DENIED where another user wrote what it is about, and
+            NO_RECORD where there is no such record, or another edit came first.
+        Unavailable: the store failed.
+    """
+    revise = _edited if message.kind == KIND_EDIT else _deleted
+    body, voids = revise(message.body, _Rows(log, user, store, gone), fill=fill)
+    if len(body) > BODY_BYTES_MAX:
+        raise ProtocolError(f"a body of {len(body)} bytes", wire_code=Code.LIMIT)
+    return replace(message, body=body), voids
+
+
+def _deleted(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
+    voids = read_delete(body)
+    if voids.stop > rows.head + 1:
+        raise rows.missing(voids)
+    chains, found = voids, False
+    for row in rows.of(voids):
+        found = True
+        chains |= voids_of(row.kind, row.body)
+    if not found or (chains != voids and not fill):
+        raise rows.missing(chains - voids or voids)
+    return delete_body(chains), chains
+
+
+def _edited(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
+    given = read_edit(body)
+    last = given.voids.stop - 1
+    row = next(rows.of(RangeSet([(last, last + 1)])), None)
+    if row is None:
+        raise rows.missing(given.voids)
+    made = replace(_before(row), content=given.content)
+    if given != made and not fill:
+        raise rows.missing(given.voids)
+    return edit_body(made), made.voids
+
+
+def _before(row: Row) -> Edit:
+    """What an edit of a record has to say of it."""
+    itself = RangeSet([(row.seq, row.seq + 1)])
+    if row.kind != KIND_EDIT:
+        return Edit(voids=itself, kind=row.kind, time=row.time, content=b"")
+    edit = read_edit(row.body)
+    return replace(edit, voids=edit.voids | itself)
+
+
+class _Rows:
+    """The records of a log that a user may revise.
+
+    Attributes:
+        head: the highest seq there is.
+    """
+
+    def __init__(self, log: Log, user: str, store: Store, gone: RangeSet) -> None:
+        self._log = log
+        self._user = user
+        self._store = store
+        self.head = log.head
+        self._there = RangeSet([(log.floor, max(log.floor, log.head + 1))]) - gone
+
+    def of(self, seqs: RangeSet) -> Iterator[Row]:
+        """Those among these seqs, ascending; some at a time."""
+        rest = seqs & self._there
+        while rest:
+            rows = self._store.rows(
+                self._log.id, rest, records_max=_READ_RECORDS, bytes_max=_READ_BYTES, newest_first=False
+            )
+            if not rows:
+                return
+            yield from map(self._checked, rows)
+            rest &= RangeSet([(rows[-1].seq + 1, max(rest.stop, rows[-1].seq + 1))])
+
+    def _checked(self, row: Row) -> Row:
+        if row.author != self._user:
+            raise ProtocolError(f"{self._log.name!r} {row.seq} is another user's", wire_code=Code.DENIED)
+        if row.kind == KIND_DELETE:
+            raise self.missing(RangeSet([(row.seq, row.seq + 1)]))
+        return row
+
+    def missing(self, seqs: RangeSet) -> ProtocolError:
+        """The error for records that are not there, or not as the writer takes them to be."""
+        text = f"{self._log.name!r} has no such record, or no longer: {seqs.runs[0][0]}"
+        return ProtocolError(text, wire_code=Code.NO_RECORD)

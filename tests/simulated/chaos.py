@@ -14,7 +14,11 @@ from simulated.plain import PlainDevice
 from simulated.terminal import PowerCut, Terminal
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
-from tidelog.replica.ports import Store
+from tidelog.replica.ports import Record, Store
+from tidelog.replica.revisions import edit_of
+from tidelog.revising import delete_body_of
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
+from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import RangeSet
 
 if TYPE_CHECKING:
@@ -78,6 +82,7 @@ class Chaos:
     def _act(self, terminal: Terminal) -> None:
         acts = {
             self._write: 40,
+            self._revise: 8,
             self._sync: 12,
             self._drop: 6,
             self._reconnect: 8,
@@ -131,6 +136,45 @@ class Chaos:
             )
             written.may_be_lost = not written.numbers
 
+    def _revise(self, terminal: Terminal) -> None:
+        """Edit or delete what the user wrote, as far as the device holds it."""
+        user = self.world.users[terminal.device]
+        holding = self.rng.choice(list(terminal.machine.holdings.by_channel.values()) or [None])
+        if holding is None or terminal.power_cut:
+            return
+        held = terminal.store.records(holding.channel, holding.epoch, start=1, stop=SEQ_STOP, limit=10**6)
+        own = [record for record in held if record.author == user and record.kind != KIND_DELETE]
+        if not own:
+            return
+        record = self.rng.choice(own)
+        if self.rng.random() < 0.6:
+            self._edit(terminal, record)
+            return
+        runs = [
+            (one.seq, one.seq + 1) for one in self.rng.sample(own, min(len(own), self.rng.choice([1, 1, 4])))
+        ]
+        body = delete_body_of(terminal.store, holding, runs)
+        terminal.write(
+            record.channel, body, kind=KIND_DELETE, content_type="", sent=self.world.timeline.now_ms
+        )
+
+    def _edit(self, terminal: Terminal, record: Record) -> None:
+        body = edit_of(record, b"%d %s" % (len(self.world.ledger.messages), self._talk(50)))
+        written = Written(
+            user=record.author,
+            device=terminal.device,
+            channel=record.channel,
+            allowed=True,
+            confirmed=True,
+            sent=self.world.timeline.now_ms,
+            kind=KIND_EDIT,
+            content_type=record.content_type,
+        )
+        self.world.ledger.messages[body] = written
+        terminal.write(
+            record.channel, body, kind=KIND_EDIT, content_type=record.content_type, sent=written.sent
+        )
+
     def _sync(self, terminal: Terminal) -> None:
         mine = sorted(readable(self.world.users[terminal.device]))
         scope = self.rng.choice([None, None, (self.rng.choice(mine),), ("nowhere", mine[0])])
@@ -182,8 +226,9 @@ class Chaos:
         kept = {entry.body: entry.n for entry in backup.load().outbox}
         self._forget_unsent(terminal, kept)
         for body, n in kept.items():
-            written = self.world.ledger.messages[body]
-            written.set_back += any(number > n for number in written.numbers)
+            written = self.world.ledger.messages.get(body)
+            if written is not None:
+                written.set_back += any(number > n for number in written.numbers)
         terminal.boot(copy(backup))
         terminal.link.restore()
 
@@ -206,7 +251,7 @@ class Chaos:
 
     def _forget_unsent(self, terminal: Terminal, kept: dict[bytes, int]) -> None:
         for entry in terminal.store.load().outbox:
-            if entry.body not in kept:
+            if entry.body not in kept and entry.kind != KIND_DELETE:
                 self.world.ledger.messages[entry.body].may_be_lost = True
 
     def _act_plainly(self, plain: PlainDevice) -> None:

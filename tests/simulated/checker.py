@@ -8,8 +8,11 @@ from simulated.plain import PlainDevice
 from simulated.terminal import Terminal
 from simulated.world import World
 from tidelog.replica.ports import Record
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import KINDS as REVISIONS
+from tidelog.wire.revisions import voided_by
 from tidelog.wire.topics import messages_topic
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import Log, Row
@@ -52,21 +55,40 @@ def _read(world: World) -> Truth:
 
 
 def _check_numbers(truth: Truth) -> None:
-    """Numbers are dense, and times never fall."""
+    """Numbers are dense, but for what edits and deletes void; and times never fall."""
     for name, (log, rows) in truth.items():
-        assert [row.seq for row in rows] == list(range(1, log.head + 1)), f"numbers of {name}"
+        voided = voided_by((row.kind, row.body) for row in rows)
+        assert not voided & RangeSet.of(row.seq for row in rows), f"what is void in {name} is still there"
+        assert voided | RangeSet.of(row.seq for row in rows) == _all_of(log), f"numbers of {name}"
+        assert log.revisions == 0 or any(row.kind in REVISIONS for row in rows)
         assert [row.time for row in rows] == sorted(row.time for row in rows), f"times of {name}"
 
 
 def _check_messages(world: World, truth: Truth) -> None:
     """What was receipted is there; what was not lost by its own device is there; each once; no more."""
     stored: dict[bytes, list[tuple[str, Row]]] = {}
-    for name, (_, rows) in truth.items():
-        for row in rows:
+    for name, (log, rows) in truth.items():
+        for row in [*rows, *_buried(world, log, rows)]:
+            if row.kind == KIND_DELETE:
+                continue
             stored.setdefault(row.body, []).append((name, row))
     assert stored.keys() <= world.ledger.messages.keys(), "records that nobody wrote"
     for body, written in world.ledger.messages.items():
         _check_message(body, written, stored.get(body, []), world)
+
+
+def _buried(world: World, log: Log, rows: list[Row]) -> list[Row]:
+    """What was there and is void now."""
+    voided = voided_by((row.kind, row.body) for row in rows)
+    return [
+        row
+        for (channel_id, seq), row in world.server.buried.items()
+        if channel_id == log.id and seq in voided
+    ]
+
+
+def _all_of(log: Log) -> RangeSet:
+    return RangeSet([(1, log.head + 1)])
 
 
 def _check_message(body: bytes, written: Written, found: list[tuple[str, Row]], world: World) -> None:
@@ -80,7 +102,8 @@ def _check_message(body: bytes, written: Written, found: list[tuple[str, Row]], 
         packet = Packet(messages_topic(written.device, written.channel), body)
         assert len(found) <= world.server.packets[packet], f"{label}: {len(found)} times"
         return
-    least = 0 if written.may_be_lost or not written.allowed else 1
+    # An edit may have been refused: another came first.
+    least = 0 if written.may_be_lost or not written.allowed or written.kind == KIND_EDIT else 1
     most = 1 + written.set_back
     assert least <= len(found) <= most, f"{label} is stored {len(found)} times"
     for seq, time in written.receipts:
@@ -88,10 +111,13 @@ def _check_message(body: bytes, written: Written, found: list[tuple[str, Row]], 
 
 
 def _check_outbox(terminal: Terminal, world: World) -> None:
-    """Nothing waits but what was refused, and only what the user may not write was."""
+    """Nothing waits but what was refused, and only what the user may not write was, or what came too late."""
     outbox = terminal.store.load().outbox
     assert tuple(terminal.machine.outbox.entries[entry.n] for entry in outbox) == outbox
     for entry in outbox:
+        if entry.kind in REVISIONS:
+            assert entry.rejected == "no_record", f"{terminal.device} still has message {entry.n}"
+            continue
         assert entry.rejected == "no_channel", f"{terminal.device} still has message {entry.n}"
         assert not world.ledger.messages[entry.body].allowed
 
@@ -107,8 +133,10 @@ def _check_terminal(terminal: Terminal, world: World, truth: Truth) -> None:
         assert (holding.epoch, holding.head) == (log.epoch, log.head), f"{terminal.device}: {holding}, {log}"
         held = terminal.store.records(name, log.epoch, start=1, stop=SEQ_STOP, limit=_ALL)
         label = f"{terminal.device} in {name}: {holding}"
-        assert [_as_row(record) for record in held] == rows, label
-        assert holding.have == RangeSet.of(row.seq for row in rows), label
+        # A delete goes only to devices that have something of what it deletes.
+        assert [_as_row(one) for one in held if one.kind != KIND_DELETE] == _lasting(rows), label
+        assert {_as_row(one) for one in held} <= set(rows), label
+        assert holding.have == _all_of(log), label
         assert not holding.gaps, label
 
 
@@ -118,11 +146,17 @@ def _check_plain(plain: PlainDevice, world: World, truth: Truth) -> None:
     for name, copy in plain.copies.items():
         log, rows = truth[name]
         assert copy.epoch == log.epoch
-        assert copy.records.keys() == {row.seq for row in rows}, f"{plain.device} in {name}"
-        for row in rows:
+        assert copy.have == _all_of(log), f"{plain.device} in {name}"
+        lasting = {seq for seq, record in copy.records.items() if record.kind != KIND_DELETE}
+        assert lasting == {row.seq for row in _lasting(rows)}, f"{plain.device} in {name}"
+        for row in _lasting(rows):
             record = copy.records[row.seq]
             told = (record.author, record.time, record.sent, record.kind, record.content_type, record.body)
             assert told == row[1:], f"{plain.device} in {name}: {row.seq}"
+
+
+def _lasting(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.kind != KIND_DELETE]
 
 
 def _as_row(record: Record) -> Row:

@@ -1,4 +1,7 @@
-"""What was written in a simulation, and what may have become of it."""
+"""What was written in a simulation, and what may have become of it.
+
+Deletes are not in it: the bodies of two may be the same.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds, Packet, Reply
-from tidelog_service.engine.ports import OutboxKey, Taken
+from tidelog_service.engine.ports import OutboxKey, Row, Taken
 from tidelog_service.store.database import Database
 from tidelog_service.store.records import RecordStore
 
@@ -49,11 +49,20 @@ class ShakyStore(RecordStore):
     Args:
         database: see `RecordStore`.
         faults: asked at ``"disk"``.
+
+    Attributes:
+        buried: records that it erased, or was about to when it failed, by the channel's key and seq.
     """
 
     def __init__(self, database: Database, faults: Faults) -> None:
         super().__init__(database)
         self._faults = faults
+        self.buried: dict[tuple[int, int], Row] = {}
+
+    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        rows = self.rows(channel_id, seqs, records_max=10**6, bytes_max=10**9, newest_first=False)
+        self.buried.update(((channel_id, row.seq), row) for row in rows)
+        super().erase(channel_id, seqs)
 
     def remember(
         self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
@@ -79,6 +88,7 @@ class Server:
         up: whether it runs.
         skew_ms: how wrong its clock is.
         packets: how often each packet reached it.
+        buried: see `ShakyStore`.
     """
 
     def __init__(
@@ -99,6 +109,7 @@ class Server:
         self._rng = rng
         # One for all lives: it keeps nothing but caches, and compiling its statements takes a while.
         self._store = ShakyStore(database, faults)
+        self.buried = self._store.buried
         self._faults = faults
         self._bounds = bounds
         self._inbox: list[Packet] = []

@@ -18,7 +18,7 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Delta, Frame, Push
+from tidelog.wire.frames import KIND_DELETE, Delta, Frame, Push
 from tidelog.wire.page_frames import Page
 from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
@@ -149,8 +149,11 @@ class World:
     def saw_changes(self, device: str, changes: Changes) -> None:
         """Follow messages by their numbers, and count what arrived."""
         for entry in changes.queued:
-            self.ledger.messages[entry.body].numbers.add(entry.n)
+            if entry.kind != KIND_DELETE:
+                self.ledger.messages[entry.body].numbers.add(entry.n)
         for _, record in changes.records:
+            if record.kind == KIND_DELETE:
+                continue
             if self.ledger.messages[record.body].device != device:
                 self.ledger.bytes_bodies += len(record.body)
             self._settled(device, record.body, record.seq, record.time)
@@ -166,7 +169,8 @@ class World:
         if isinstance(event, Refused):
             terminal = next(one for one in self.terminals if one.device == device)
             entry = terminal.machine.outbox.entries[event.n]
-            self.ledger.messages[entry.body].refused = True
+            if entry.kind != KIND_DELETE:
+                self.ledger.messages[entry.body].refused = True
         elif isinstance(event, Receipted):
             self.tally["receipts"] += 1
 

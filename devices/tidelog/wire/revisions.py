@@ -20,6 +20,10 @@ KINDS: Final = (KIND_EDIT, KIND_DELETE)
 """Those of records that void others."""
 
 
+_TOLD_RUNS_MAX: Final = 8
+"""Pieces of what a delete voids that are told instead of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """A record's new content.
@@ -97,14 +101,19 @@ def voided_by(records: Iterable[tuple[int, bytes]]) -> RangeSet:
 
 
 def concerns(kind: int, body: bytes, have: RangeSet) -> bool:
-    """Whether a record is of use to a device: not a delete of nothing that it has.
+    """Whether a record is to be sent to a device: not a delete of nothing that it has.
+
+    What such a delete voids has to be told with it; where that is in many pieces, it is shorter itself.
 
     Args:
         kind: the record's.
         body: all of it.
         have: what the device has accounted for.
     """
-    return kind != KIND_DELETE or bool(voids_of(kind, body) & have)
+    if kind != KIND_DELETE:
+        return True
+    voids = voids_of(kind, body)
+    return len(voids.runs) > _TOLD_RUNS_MAX or not voids or bool(voids & have)
 
 
 def _checked(voids: RangeSet) -> RangeSet:

@@ -23,6 +23,9 @@ from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
 from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
 
+_TIED_BYTES_MIN: Final = 1_024
+"""Smaller pages bring all deletes: their headers may have no room for what one voids."""
+
 _REVISIONS_MAX: Final = 1_024
 """Edits and deletes looked at for a page, of a channel: a millisecond."""
 
@@ -113,7 +116,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
             lack.seqs,
             rule=inquiry.terms.rule,
             others=len(lacks),
-            have=_have_of(account, lack.channel),
+            have=_have_of(account, lack.channel) if inquiry.limit_bytes >= _TIED_BYTES_MIN else None,
         )
         for lack in lacks
     }
@@ -121,6 +124,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
     if any(line.voids() for line in lines.values()):
         _void(made, lines, room=room)
         lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
+        made.lacking = sum(lack.seqs.count for lack in lacks)
     concerned = {entry.channel for entry in made.entries}
     made.lacks = [lack for lack in lacks if lack.channel in concerned]
     return made
@@ -254,17 +258,20 @@ def _void(made: Draft, lines: Mapping[str, Line], *, room: int) -> None:
     Those between the records of a page must be told with it; where there is no room for them, fewer records
     go, and without any as many of the numbers as there is room for.
     """
-    voids = every = {channel: found for channel, line in lines.items() if (found := line.voids())}
-    while made.entries and _void_bytes(made, voids) > room:
+    some = every = {channel: found for channel, line in lines.items() if (found := line.voids())}
+    while made.entries and _void_bytes(made, _tied(some, lines)) > room:
         made.untold = True
         del made.entries[len(made.entries) // 2 :]
-        voids = _passed(made, every) if made.entries else every
-    while _void_bytes(made, voids) > room:
-        voids = _halved(voids, oldest_first=made.inquiry.terms.rule.oldest_first)
-    for channel, seqs in voids.items():
-        made.lacking -= seqs.count
+        some = _passed(made, every) if made.entries else every
+    while _void_bytes(made, _tied(some, lines)) > room:
+        some = _halved(some, oldest_first=made.inquiry.terms.rule.oldest_first)
+    for channel, seqs in _tied(some, lines).items():
         made.inquiry.account.add(channel, seqs)
         _tell_voids(made, channel, seqs)
+
+
+def _tied(voids: Mapping[str, RangeSet], lines: Mapping[str, Line]) -> dict[str, RangeSet]:
+    return {channel: lines[channel].tied(seqs) for channel, seqs in voids.items()}
 
 
 def _passed(made: Draft, voids: Mapping[str, RangeSet]) -> dict[str, RangeSet]:
@@ -280,14 +287,21 @@ def _passed(made: Draft, voids: Mapping[str, RangeSet]) -> dict[str, RangeSet]:
 
 
 def _halved(voids: Mapping[str, RangeSet], *, oldest_first: bool) -> dict[str, RangeSet]:
-    """The first half of the channels, or of the runs of the only one."""
+    """The first half of the channels, of the runs of the only one, or of the only run."""
     if len(voids) > 1:
         return dict(islice(voids.items(), len(voids) // 2))
     return {
-        channel: RangeSet.of_sorted(seqs.runs[:half] if oldest_first else seqs.runs[-half:])
+        channel: some
         for channel, seqs in voids.items()
-        if (half := len(seqs.runs) // 2)
+        if (some := _first_half(seqs, oldest_first=oldest_first))
     }
+
+
+def _first_half(seqs: RangeSet, *, oldest_first: bool) -> RangeSet:
+    half = len(seqs.runs) // 2
+    if half:
+        return RangeSet.of_sorted(seqs.runs[:half] if oldest_first else seqs.runs[-half:])
+    return seqs.oldest(seqs.count // 2) if oldest_first else seqs.newest(seqs.count // 2)
 
 
 def _void_bytes(made: Draft, voids: Mapping[str, RangeSet]) -> int:

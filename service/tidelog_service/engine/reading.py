@@ -149,15 +149,17 @@ class Line:
         return self._told(self._known(self._seqs, self._memory) if self._memory else list(self._stored()))
 
     def voids(self) -> RangeSet:
-        """The seqs that were looked at so far and have no record; and those that a delete passed over voids.
-
-        A page that is late may still bring these to the device, and it would never hear of the delete.
-        """
+        """The seqs that were looked at so far and have no record, or a delete that was passed over."""
         looked = self._seqs - self._rest
-        if looked.count == len(self._found):
-            return EMPTY
-        deleted = voided_by((row.kind, row.body) for row in self._passed_over) & self._seqs
-        return (looked | deleted) - RangeSet.of(self._found)
+        return EMPTY if looked.count == len(self._found) else looked - RangeSet.of(self._found)
+
+    def tied(self, voids: RangeSet) -> RangeSet:
+        """What has to be told as void with these: all that the deletes among them void.
+
+        A receipt or a push that is late may still bring it, and the device would never hear of the delete.
+        """
+        deletes = ((row.kind, row.body) for row in self._passed_over if row.seq in voids)
+        return voids | (voided_by(deletes) - (self._have or EMPTY))
 
     def _told(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         if not self._rule.seconds:

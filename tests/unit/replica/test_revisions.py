@@ -10,6 +10,7 @@ from simulated.bench import Bench
 from simulated.pair import Pair, paired
 from simulated.shelf import Shelf
 from tidelog.codec import offered
+from tidelog.codec.page import Rule
 from tidelog.replica.ports import Record
 from tidelog.replica.revisions import edit_of, shown
 from tidelog.replica.steps import Arrived, Refused
@@ -223,6 +224,34 @@ def test_void_bodies_of_a_channel_that_the_account_did_not_know_are_forgotten(
     bob.sync()
     assert unprimed(bob) == []
     assert [seq for seq, _ in read(bob)] == [1, 2, 3, 4, *range(50, 61), 62, 63, 64]
+
+
+def test_what_an_unsent_delete_voids_is_void_even_where_it_was_not_asked_for(writer: Pair) -> None:
+    """A receipt that is repeated may bring the body: the device was set back, and sends its message again."""
+    delete(writer, (5, 50))
+    bench = Bench(tuning=Tuning(live=False), device="bob-tab", pages=True, codecs=offered())
+    bob = Pair(bench, writer.engine)
+    bob.sync(rule=Rule(newest=3))
+    assert bob.have("room") == RangeSet([(5, 50), (59, 62)])
+    assert [one.seq for one in held(bob)] == [59, 60]
+
+
+@pytest.mark.parametrize("page_bytes", [256, 16_384])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_a_delete_that_is_shorter_than_what_it_voids_is_sent(
+    writer: Pair, page_bytes: int, *, scattered: bool
+) -> None:
+    """Or that may not have room beside it, in a small page."""
+    delete(writer, *([(seq, seq + 1) for seq in range(2, 40, 2)] if scattered else [(5, 50)]))
+    bench = Bench(
+        tuning=Tuning(live=False, page_bytes=page_bytes), device="bob-tab", pages=True, codecs=offered()
+    )
+    bob = Pair(bench, writer.engine)
+    bob.sync()
+    assert (61 in [one.seq for one in held(bob)]) == (scattered or page_bytes < 1_024)
+    assert bob.have("room") == RangeSet([(1, 62)])
+    assert read(bob) == read(writer)
+    assert unprimed(bob) == []
 
 
 def test_more_than_can_be_looked_for_are_told_without_a_context(

@@ -51,6 +51,12 @@ def test_a_delete_concerns_whoever_has_something_of_it(voids: RangeSet, have: Ra
     assert concerns(KIND_DELETE, body, have) is bool(set(voids) & set(have))
 
 
+def test_a_delete_in_many_pieces_concerns_everybody() -> None:
+    pieces = [(seq, seq + 1) for seq in range(1, 19, 2)]
+    assert concerns(KIND_DELETE, delete_body(RangeSet(pieces)), EMPTY)
+    assert not concerns(KIND_DELETE, delete_body(RangeSet(pieces[:8])), EMPTY)
+
+
 @given(st.binary(max_size=40))
 def test_whatever_the_body_it_is_refused_or_voids_something(body: bytes) -> None:
     for kind, read in ((KIND_EDIT, lambda: read_edit(body).voids), (KIND_DELETE, lambda: read_delete(body))):

@@ -27,6 +27,7 @@ class Shelf:
         reads: how often records were read.
         read: channel and seq of every record that `rows` returned.
         tokens: what is kept, by device and token.
+        windows: of users in channels, first and last seq that they may read; no last for members.
     """
 
     def __init__(self, members: Mapping[str, Sequence[str]], *, rng: Random | None = None) -> None:
@@ -41,6 +42,7 @@ class Shelf:
         self.reads = 0
         self.read: list[tuple[str, int]] = []
         self.tokens: dict[tuple[str, bytes], bytes] = {}
+        self.windows: dict[tuple[str, str], tuple[int, int | None]] = {}
         self._rng = rng
         self._numbers: dict[OutboxKey, RangeSet] = {}
         self._taken: dict[tuple[OutboxKey, int], Taken] = {}
@@ -90,17 +92,25 @@ class Shelf:
 
     def logs_of(self, user_id: int) -> dict[str, Log]:
         self._check()
-        return {name: log for name, log in self.logs.items() if self._is_member(user_id, name)}
+        user = next(name for name, key in USERS.items() if key == user_id)
+        found = {name: self._seen_by(user, log) for name, log in self.logs.items() if self._reads(user, name)}
+        return {name: log for name, log in found.items() if not log.left or log.floor <= log.head}
 
     def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
         self._check()
-        return {name: log for name, log in self.logs_of(user_id).items() if name in names}
+        found = self.logs_of(user_id)
+        return {name: log for name, log in found.items() if name in names and not log.left}
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         self._check()
         name = next(name for name, log in self.logs.items() if log.id == channel_id)
         devices = (f"{user}-{kind}" for user in self.members[name] for kind in ("phone", "tab"))
         return tuple(device for device in devices if device not in self.revoked)
+
+    def readable_from(self, channel_id: int) -> int:
+        self._check()
+        name = next(name for name, log in self.logs.items() if log.id == channel_id)
+        return max((self.windows.get((user, name), (1, None))[0] for user in self.members[name]), default=1)
 
     def rows(
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
@@ -163,8 +173,15 @@ class Shelf:
         self._check()
         self.tokens.update({(one.device, one.token): one.account for one in kept})
 
-    def _is_member(self, user_id: int, channel: str) -> bool:
-        return any(USERS[user] == user_id for user in self.members[channel])
+    def _reads(self, user: str, channel: str) -> bool:
+        """Whether the user is a member, or was one of a channel with windows."""
+        return user in self.members[channel] or self.windows.get((user, channel), (1, None))[1] is not None
+
+    def _seen_by(self, user: str, log: Log) -> Log:
+        first, last = self.windows.get((user, log.name), (1, None))
+        if last is None:
+            return replace(log, floor=max(log.floor, first))
+        return replace(log, floor=max(log.floor, first), head=min(log.head, last), time=2**53 - 1, left=True)
 
     def _is_enough(self, found: Sequence[Row], bytes_max: int) -> bool:
         size = sum(len(row.body) for row in found)

@@ -99,18 +99,26 @@ class Stage:
 
     # Building
 
-    def _do_room(self, channel: str, *members: str) -> None:
+    def _do_hall(self, channel: str, *members: str) -> None:
+        """``hall NAME USER...``: a channel whose members see what is written from joining to leaving."""
+        self._do_room(channel, *members, windowed=True)
+
+    def _do_room(self, channel: str, *members: str, windowed: bool = False) -> None:
         """``room NAME USER...``: a channel with its members."""
         for user in members:
             if user not in self._users:
                 self._users.add(user)
                 self._registry.add_user(user)
-        self._registry.add_channel(channel, members)
+        self._registry.add_channel(channel, members, windowed=windowed)
         self._do_epoch(channel, str(_EPOCH))
 
     def _do_join(self, channel: str, user: str) -> None:
         """``join NAME USER``: a member more."""
         self._registry.join(channel, user)
+
+    def _do_leave(self, channel: str, user: str) -> None:
+        """``leave NAME USER``: a member less."""
+        self._registry.leave(channel, user)
 
     def _do_bounds(self, *settings: str) -> None:
         """``bounds NAME=NUMBER...``: of the engine, before the service starts."""

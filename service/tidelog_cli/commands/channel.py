@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +13,7 @@ from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_registry
 from tidelog_cli.terminal import local_time, note, print_json, print_line, print_rows
+from tidelog_service.store.models import Role
 
 app = typer.Typer(help="Add and list channels and their members.", no_args_is_help=True, add_completion=False)
 
@@ -33,19 +35,27 @@ def add(
         tuple[str, str] | None,
         typer.Option("--direct", metavar="A B", help="The conversation of two users, instead of a name."),
     ] = None,
+    windowed: Annotated[
+        bool,
+        typer.Option(
+            "--windowed",
+            help="Members see what is written from joining to leaving, also afterwards; else everything, "
+            "as long as they are members.",
+        ),
+    ] = False,
     data: options.Data = Path("data"),
     as_json: options.Json = False,
 ) -> None:
     """Add a channel: `add NAME --member USER ...`, or `add --direct A B`."""
     words, members = names or [], member or []
-    if bool(words) == bool(direct) or (direct and members):
+    if bool(words) == bool(direct) or (direct and (members or windowed)):
         raise UsageError("a channel needs a name or --direct A B", hint="tidelog channel add --help")
     with opened_registry(data, create=True) as registry:
         if direct:
             name, members = registry.add_direct(*direct), list(direct)
         else:
             name, members = words[0], list(dict.fromkeys([*members, *words[1:]]))
-            registry.add_channel(name, members)
+            registry.add_channel(name, members, windowed=windowed)
     if as_json:
         print_json({"channel": name, "members": members})
     else:
@@ -54,11 +64,21 @@ def add(
 
 @app.command()
 def join(
-    channel: _Name, users: _Users, data: options.Data = Path("data"), as_json: options.Json = False
+    channel: _Name,
+    users: _Users,
+    role: Annotated[
+        Literal["reader", "writer", "owner"],
+        typer.Option(
+            "--role", metavar="ROLE", help="reader, writer, or owner, who may delete what others wrote."
+        ),
+    ] = "writer",
+    data: options.Data = Path("data"),
+    as_json: options.Json = False,
 ) -> None:
-    """Make users members. One who is a member already stays one."""
+    """Make users members. One who is a member already stays as it is."""
     with opened_registry(data, create=False) as registry:
-        joined = [user for user in users if _changed(registry.join, channel, user, "member_exists")]
+        change = partial(registry.join, role=Role[role.upper()])
+        joined = [user for user in users if _changed(change, channel, user, "member_exists")]
     _print_changed(channel, joined, "joined", as_json=as_json)
 
 

@@ -14,7 +14,7 @@ from tidelog.codec import bodies
 from tidelog.codec.context import Context, Entry, history_records
 from tidelog.codec.page import Lack, prime
 from tidelog.wire import cbor, runs
-from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX, STATEMENTS_MAX
+from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP, STATEMENTS_MAX
 from tidelog.wire.page_frames import Model
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import voided_by
@@ -189,7 +189,9 @@ def _bury(made: Draft, store: Store, *, room: int) -> int:
             continue
         # Of what lies below all that the device has, nothing can be about it.
         first = max(log.floor, standing.have.runs[0][0])
-        unknown = RangeSet([(first, max(first, log.head + 1))]) - standing.have
+        # What becomes of it after the user has left is told too: there is no such record any more.
+        stop = SEQ_STOP if log.left else log.head + 1
+        unknown = RangeSet([(first, max(first, stop))]) - standing.have
         found = store.revisions(log.id, unknown, records_max=_REVISIONS_MAX)
         dead = voided_by((row.kind, row.body) for row in found) & standing.have
         cost = _told_bytes(log, made.places.get(log.name)) + len(runs.encode(dead)) + _NAME_BYTES

@@ -36,9 +36,11 @@ class Log:
         id: the store's key.
         name: the channel's name.
         epoch: its incarnation, 1 to 2**32 - 1.
-        head: the highest seq given; 0 for none.
-        floor: the lowest seq that is kept.
-        time: the highest time given, Unix milliseconds; 0 for none.
+        head: the highest seq given that the user may read; 0 for none.
+        floor: the lowest seq that is kept and that the user may read.
+        time: none of a record is higher, Unix milliseconds; 0 for none.
+        left: whether the user is no member any more, and reads what was written until then.
+        owned: whether the user may delete what others wrote.
         revisions: how many edits and deletes were ever stored: with each, records may have gone.
     """
 
@@ -49,6 +51,8 @@ class Log:
     floor: int
     time: int
     revisions: int = 0
+    left: bool = False
+    owned: bool = False
 
 
 class Row(NamedTuple):
@@ -144,7 +148,10 @@ class Store(Protocol):
         ...
 
     def logs_of(self, user_id: int) -> dict[str, Log]:
-        """Every channel that the user may read, by name, with head and floor as they stand now."""
+        """Every channel that the user may read, by name, with head and floor as they stand now.
+
+        A user who has left a channel may be among those who read it: up to what was written then.
+        """
         ...
 
     def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
@@ -153,6 +160,10 @@ class Store(Protocol):
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         """Ids of all devices, not revoked, of the channel's members."""
+        ...
+
+    def readable_from(self, channel_id: int) -> int:
+        """The lowest seq that every member may read."""
         ...
 
     def rows(

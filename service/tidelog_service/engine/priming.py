@@ -15,13 +15,14 @@ CONTEXT_BYTES: Final = 16_384
 """Bodies to read: 128 of chat are 9 KiB, and deflate looks back over 32."""
 
 
-def primed(channel_id: int, push: Push, store: Store) -> bytes | None:
+def primed(channel_id: int, push: Push, store: Store, *, start: int) -> bytes | None:
     """Write a push after the newest records below it that there are; one range read.
 
     Args:
         channel_id: of its channel.
         push: records of one epoch, as they were stored.
         store: outside a transaction.
+        start: the lowest seq that all who get the push may read.
 
     Returns:
         the payload; ``None`` where nothing is below it, or it is too large.
@@ -32,7 +33,7 @@ def primed(channel_id: int, push: Push, store: Store) -> bytes | None:
     part = push.part
     rows = store.rows(
         channel_id,
-        RangeSet([(1, part.records[0].seq)]),
+        RangeSet([(start, max(start, part.records[0].seq))]),
         records_max=CONTEXT_RECORDS_MAX,
         bytes_max=CONTEXT_BYTES,
         newest_first=True,

@@ -74,7 +74,7 @@ class Pushes:
         if form is not Form.PRIMED or not self._primed_left:
             return payload
         self._primed_left -= 1
-        return shortest(payload, primed(channel_id, push, store))
+        return shortest(payload, primed(channel_id, push, store, start=store.readable_from(channel_id)))
 
 
 def _bodies(push: Push) -> tuple[int, ...]:

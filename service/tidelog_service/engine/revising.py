@@ -36,12 +36,13 @@ def revised(
         the message to store, and what it voids.
 
     Raises:
-        ProtocolError: it is malformed; with code DENIED where another user wrote what it is about, and
-            NO_RECORD where there is no such record, or another edit came first.
+        ProtocolError: it is malformed; with code DENIED where another user wrote what it is about (an owner
+            may delete that), and NO_RECORD where there is no such record, or another edit came first.
         Unavailable: the store failed.
     """
     revise = _edited if message.kind == KIND_EDIT else _deleted
-    body, voids = revise(message.body, _Rows(log, user, store, gone), fill=fill)
+    owner_deletes = log.owned and message.kind == KIND_DELETE
+    body, voids = revise(message.body, _Rows(log, user, store, gone, all_users=owner_deletes), fill=fill)
     if len(body) > BODY_BYTES_MAX:
         raise ProtocolError(f"a body of {len(body)} bytes", wire_code=Code.LIMIT)
     return replace(message, body=body), voids
@@ -88,9 +89,9 @@ class _Rows:
         head: the highest seq there is.
     """
 
-    def __init__(self, log: Log, user: str, store: Store, gone: RangeSet) -> None:
+    def __init__(self, log: Log, user: str, store: Store, gone: RangeSet, *, all_users: bool) -> None:
         self._log = log
-        self._user = user
+        self._user = "" if all_users else user
         self._store = store
         self.head = log.head
         self._there = RangeSet([(log.floor, max(log.floor, log.head + 1))]) - gone
@@ -108,7 +109,7 @@ class _Rows:
             rest &= RangeSet([(rows[-1].seq + 1, max(rest.stop, rows[-1].seq + 1))])
 
     def _checked(self, row: Row) -> Row:
-        if row.author != self._user:
+        if self._user and row.author != self._user:
             raise ProtocolError(f"{self._log.name!r} {row.seq} is another user's", wire_code=Code.DENIED)
         if row.kind == KIND_DELETE:
             raise self.missing(RangeSet([(row.seq, row.seq + 1)]))

@@ -36,8 +36,14 @@ def insert_user(database: Database, name: str, now: int) -> int:
     return database.write(User.insert(name=name, created=now))
 
 
-def insert_channel(database: Database, name: str, now: int) -> int:
+def insert_channel(database: Database, name: str, now: int, *, windowed: bool = False) -> int:
     """Add an empty channel, whose name is valid and free, in a fresh incarnation.
+
+    Args:
+        database: in a transaction.
+        name: its name.
+        now: Unix milliseconds.
+        windowed: whether its members see what is written from joining to leaving, instead of all.
 
     Returns:
         the new key.
@@ -46,23 +52,36 @@ def insert_channel(database: Database, name: str, now: int) -> int:
         UsageError: there is no room for another (``channels_full``).
     """
     epoch = secrets.randbelow(EPOCH_STOP - 1) + 1
-    return checked_channel(database.write(Channel.insert(name=name, epoch=epoch, created=now)))
+    row = Channel.insert(name=name, epoch=epoch, created=now, windowed=windowed)
+    return checked_channel(database.write(row))
 
 
-def insert_member(database: Database, channel_id: int, user_id: int, now: int) -> None:
-    """Add a user, who is none yet, to the members that may read and write.
+def insert_member(
+    database: Database, channel_id: int, user_id: int, now: int, *, role: Role = Role.WRITER
+) -> None:
+    """Add a user, who is none now, to the members of a channel.
+
+    Where members see what is written from joining to leaving, one who comes back begins anew.
 
     Raises:
         UsageError: the user is in as many channels as a device can keep in step (``memberships_full``).
     """
-    ((count,),) = database.select(Member.select(fn.COUNT(Member.channel)).where(Member.user == user_id))
+    mine = Member.select(fn.COUNT(Member.channel)).where(
+        (Member.user == user_id) & (Member.channel != channel_id)
+    )
+    ((count,),) = database.select(mine)
     if count >= STATEMENTS_MAX:
         raise UsageError(
             f"a user is in {count} channels already, and may be in {STATEMENTS_MAX}",
             code="memberships_full",
             hint="`tidelog channel leave` ends a membership; its records stay",
         )
-    database.write(Member.insert(channel=channel_id, user=user_id, role=Role.WRITER, joined=now))
+    ((head, windowed),) = database.select(
+        Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
+    )
+    database.write(Member.delete().where((Member.channel == channel_id) & (Member.user == user_id)))
+    first = head + 1 if windowed else 1
+    database.write(Member.insert(channel=channel_id, user=user_id, role=role, joined=now, first=first))
 
 
 def bump(database: Database) -> None:

@@ -36,6 +36,8 @@ class Role(IntEnum):
 
     READER = 0
     WRITER = 1
+    OWNER = 2
+    """Writes, and deletes what others wrote."""
 
 
 class User(Model):
@@ -77,6 +79,8 @@ class Channel(Model):
     time = BigIntegerField(default=0)
     created = BigIntegerField()
     revisions = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    # Whether a member sees the log from joining to leaving, instead of all of it while a member.
+    windowed = BooleanField(default=False, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """Peewee's options."""
@@ -85,13 +89,15 @@ class Channel(Model):
 
 
 class Member(Model):
-    """A user in a channel."""
+    """A user in a channel, or one who was: ``last`` is the highest seq that may be read, null for no end."""
 
     # The primary key serves the searches by channel; an index of its own would be paid for twice.
     channel = ForeignKeyField(Channel, index=False)
     user = ForeignKeyField(User)
     role = SmallIntegerField(default=Role.WRITER)
     joined = BigIntegerField()
+    first = BigIntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    last = BigIntegerField(null=True)
 
     class Meta:
         """Peewee's options."""

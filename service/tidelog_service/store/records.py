@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from tidelog.wire import runs
-from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW
+from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, TIME_MS_STOP
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
 from tidelog_service.store.database import Database, Fields
@@ -94,6 +94,11 @@ class RecordStore(Store):
             known = tuple(device for (device,) in self._database.fetch(self._sql.audience, (channel_id,)))
             self._audiences[channel_id] = known
         return known
+
+    def readable_from(self, channel_id: int) -> int:
+        """See `Store.readable_from`."""
+        ((first,),) = self._database.fetch(self._sql.readable_from, (channel_id,))
+        return int(first or 1)
 
     def rows(
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
@@ -243,10 +248,27 @@ def _batches(values: Sequence[_T]) -> Iterator[list[_T]]:
 
 
 def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
-    return {
-        name: Log(id=key, name=name, epoch=epoch, head=head, floor=floor, time=time, revisions=revisions)
-        for key, name, epoch, head, floor, time, revisions in rows
-    }
+    logs = map(_log, rows)
+    # Whoever joined and left before anything was written has nothing to read.
+    return {log.name: log for log in logs if not log.left or log.floor <= log.head}
+
+
+def _log(fields: Fields) -> Log:
+    """A log as a member may read it."""
+    key, name, epoch, head, floor, time, revisions, role, first, last = fields
+    left = last is not None
+    return Log(
+        id=key,
+        name=name,
+        epoch=epoch,
+        head=min(head, last) if left else head,
+        floor=max(floor, first),
+        # When others went on writing is not theirs to know.
+        time=TIME_MS_STOP - 1 if left else time,
+        revisions=revisions,
+        left=left,
+        owned=role >= Role.OWNER and not left,
+    )
 
 
 def _highest_contiguous(numbers: RangeSet) -> int:

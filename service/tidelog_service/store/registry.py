@@ -18,7 +18,7 @@ from tidelog_service.engine.secrets import mosquitto_hash
 from tidelog_service.store import credentials, enrolment
 from tidelog_service.store.admission import Admission
 from tidelog_service.store.database import Database
-from tidelog_service.store.models import Channel, Device, Member, User
+from tidelog_service.store.models import Channel, Device, Member, Role, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,10 @@ class Registry:
         """All users, by name."""
         devices = self._grouped(Device.select(Device.user, Device.id).order_by(Device.id))
         channels = self._grouped(
-            Member.select(Member.user, Channel.name).join(Channel).order_by(Channel.name)
+            Member.select(Member.user, Channel.name)
+            .join(Channel)
+            .where(Member.last.is_null())
+            .order_by(Channel.name)
         )
         users = User.select(User.id, User.name, User.created).order_by(User.name)
         return [
@@ -174,12 +177,14 @@ class Registry:
             active: Expression = (Device.id == device) & Device.revoked.is_null()
             self._database.write(Device.update(revoked=self._now_ms()).where(active))
 
-    def add_channel(self, name: str, members: Sequence[str]) -> None:
+    def add_channel(self, name: str, members: Sequence[str], *, windowed: bool = False) -> None:
         """Add a channel.
 
         Args:
             name: unique.
             members: names of existing users; one named twice counts once.
+            windowed: whether members see what is written from joining to leaving, also after that; else all
+                of it, but only while they are members.
 
         Raises:
             UsageError: ``channel_name``, ``channel_exists``, ``no_user``, ``channels_full``,
@@ -190,7 +195,7 @@ class Registry:
             if self._database.select(Channel.select(Channel.id).where(Channel.name == name)):
                 raise _exists("channel", name)
             now = self._now_ms()
-            channel_id = enrolment.insert_channel(self._database, name, now)
+            channel_id = enrolment.insert_channel(self._database, name, now, windowed=windowed)
             for user in dict.fromkeys(members):
                 enrolment.insert_member(self._database, channel_id, self._user_id(user), now)
 
@@ -208,8 +213,13 @@ class Registry:
         self.add_channel(name, (a, b))
         return name
 
-    def join(self, channel: str, user: str) -> None:
-        """Make a user a member, who may read and write.
+    def join(self, channel: str, user: str, *, role: Role = Role.WRITER) -> None:
+        """Make a user a member.
+
+        Args:
+            channel: its name.
+            user: an existing user's name.
+            role: what the user may do there.
 
         Raises:
             UsageError: ``no_channel``, ``no_user``, ``member_exists``, ``memberships_full``.
@@ -222,17 +232,24 @@ class Registry:
                     code="member_exists",
                     hint="there is nothing to do; `tidelog channel list` shows who is a member",
                 )
-            enrolment.insert_member(self._database, channel_id, user_id, self._now_ms())
+            enrolment.insert_member(self._database, channel_id, user_id, self._now_ms(), role=role)
 
     def leave(self, channel: str, user: str) -> None:
         """End a membership; the user's records stay.
+
+        Where members see what is written from joining to leaving, the user may read that from now on.
 
         Raises:
             UsageError: ``no_channel``, ``no_user``, ``no_member``.
         """
         with self._changing():
-            membership = _membership(self._channel_id(channel), self._user_id(user))
-            if not self._database.write(Member.delete().where(membership)):
+            channel_id = self._channel_id(channel)
+            membership = _membership(channel_id, self._user_id(user))
+            ((head, windowed),) = self._database.select(
+                Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
+            )
+            ended: Query = Member.update(last=head) if windowed else Member.delete()
+            if not self._database.write(ended.where(membership)):
                 raise UsageError(
                     f"user {user!r} is not a member of channel {channel!r}",
                     code="no_member",
@@ -241,7 +258,12 @@ class Registry:
 
     def channels(self) -> list[ChannelInfo]:
         """All channels, by name."""
-        members = self._grouped(Member.select(Member.channel, User.name).join(User).order_by(User.name))
+        members = self._grouped(
+            Member.select(Member.channel, User.name)
+            .join(User)
+            .where(Member.last.is_null())
+            .order_by(User.name)
+        )
         query = Channel.select(Channel.id, Channel.name, Channel.epoch, Channel.head, Channel.created)
         return [
             ChannelInfo(name=name, epoch=epoch, head=head, members=members[key], created=created)
@@ -300,7 +322,7 @@ class Registry:
 
 
 def _membership(channel_id: int, user_id: int) -> Expression:
-    return (Member.channel == channel_id) & (Member.user == user_id)
+    return (Member.channel == channel_id) & (Member.user == user_id) & Member.last.is_null()
 
 
 def _exists(what: str, name: str) -> UsageError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from peewee import SQL, Field, ModelSelect, Query, Value
+from peewee import SQL, Field, ModelSelect, Query, Value, fn
 
 from tidelog_service.store.database import Database
 from tidelog_service.store.models import (
@@ -32,6 +32,9 @@ _LOG = (
     Channel.floor,
     Channel.time,
     Channel.revisions,
+    Member.role,
+    Member.first,
+    Member.last,
 )
 _ROW = (
     Record.id,
@@ -89,6 +92,7 @@ class Statements:
         self.logs = compiled(_logs())  # user
         self.writable = Listed(database, _writable)  # user, role, names
         self.audience = compiled(_audience())  # channel
+        self.readable_from = compiled(_readable_from())  # channel
         self.numbers = compiled(_numbers())  # device, outbox
         self.taken = Listed(database, _taken)  # device, outbox, ns
         self.authors = Listed(database, _authors)  # users
@@ -139,13 +143,19 @@ def _logs() -> Query:
 
 
 def _writable(names: list[int]) -> Query:
-    may = (Member.user == 0) & (Member.role >= Role.WRITER)
+    may = (Member.user == 0) & (Member.role >= Role.WRITER) & Member.last.is_null()
     return Member.select(*_LOG).join(Channel).where(may & Channel.name.in_(names))
 
 
 def _audience() -> Query:
     devices = Device.select(Device.id).join(Member, on=Member.user == Device.user)
-    return devices.where((Member.channel == 0) & Device.revoked.is_null()).order_by(Device.id)
+    heard = (Member.channel == 0) & Member.last.is_null() & Device.revoked.is_null()
+    return devices.where(heard).order_by(Device.id)
+
+
+def _readable_from() -> Query:
+    members = (Member.channel == 0) & Member.last.is_null()
+    return Member.select(fn.MAX(Member.first)).where(members)
 
 
 def _numbers() -> Query:

@@ -56,7 +56,7 @@ def read(payload: bytes | None, store: Shelf) -> tuple[PrimedPush, tuple[Record,
 
 def test_the_newest_128_records_below_prime_in_one_read() -> None:
     store = Counting([b"the tide is low %d" % n for n in range(200)])
-    frame, records = read(primed(1, push(201, 202), store), store)
+    frame, records = read(primed(1, push(201, 202), store, start=1), store)
     assert records == push(201, 202).part.records
     assert frame.context == RangeSet([(73, 201)])
     assert store.asked == [(RangeSet([(1, 201)]), 128, CONTEXT_BYTES, True)]
@@ -64,21 +64,21 @@ def test_the_newest_128_records_below_prime_in_one_read() -> None:
 
 def test_what_lies_above_the_push_is_not_looked_at() -> None:
     store = Counting([b"x"] * 200)
-    frame, _ = read(primed(1, push(11), store), store)
+    frame, _ = read(primed(1, push(11), store, start=1), store)
     assert frame.context == RangeSet([(1, 11)])
 
 
 def test_only_records_that_there_are_prime() -> None:
     store = Counting([b"x"] * 200)
     store.erase(200, 150, 151, 10)
-    frame, _ = read(primed(1, push(201), store), store)
+    frame, _ = read(primed(1, push(201), store, start=1), store)
     assert frame.context.count == 128
     assert frame.context == RangeSet([(70, 150), (152, 200)])
 
 
 def test_large_bodies_end_the_reading_early() -> None:
     store = Counting([b"x" * 3_000] * 20)
-    frame, records = read(primed(1, push(21), store), store)
+    frame, records = read(primed(1, push(21), store, start=1), store)
     assert 4 <= frame.context.count <= 6
     assert records == push(21).part.records
 
@@ -87,12 +87,12 @@ def test_large_bodies_end_the_reading_early() -> None:
 def test_with_nothing_below_there_is_no_primed_push(first: int) -> None:
     store = Counting([b"x"])
     store.erase(1)
-    assert primed(1, push(first), store) is None
+    assert primed(1, push(first), store, start=1) is None
 
 
 def test_what_is_too_large_is_not_primed() -> None:
     store = Counting([b"x"])
-    assert primed(1, push(2, 3, 4, body=bytes(20_000)), store) is None
+    assert primed(1, push(2, 3, 4, body=bytes(20_000)), store, start=1) is None
 
 
 def test_the_smaller_one_is_sent() -> None:

@@ -49,6 +49,11 @@ def _all(store: RecordStore, seqs: RangeSet, *, newest_first: bool = False) -> l
     return store.rows(1, seqs, records_max=10_000, bytes_max=10**9, newest_first=newest_first)
 
 
+def _seen(store: RecordStore, user_id: int) -> tuple[int, int, bool]:
+    log = store.logs_of(user_id)["hall"]
+    return log.floor, log.head, log.left
+
+
 class TestWho:
     """Devices, channels and members."""
 
@@ -99,6 +104,54 @@ class TestWho:
         registry.revoke_device("a2")
         assert store.audience(1) == ("a1", "b1")
         assert store.audience(99) == ()
+
+    def test_where_a_channel_has_windows_a_member_reads_from_joining_to_leaving(
+        self, store: RecordStore, registry: Registry
+    ) -> None:
+        registry.add_channel("hall", ["ann"], windowed=True)
+        hall = store.logs_of(1)["hall"]
+        self._write(store, hall.id, 10)
+        assert "hall" not in store.logs_of(2), "a future member"
+        registry.join("hall", "bob")
+        assert _seen(store, 2) == (11, 10, False)
+        self._write(store, hall.id, 15)
+        assert _seen(store, 2) == (11, 15, False)
+        assert store.readable_from(hall.id) == 11
+        assert "b1" in store.audience(hall.id)
+        registry.leave("hall", "bob")
+        self._write(store, hall.id, 20)
+        assert _seen(store, 2) == (11, 15, True), "a former member"
+        assert store.logs_of(2)["hall"].time > 10**12, "nothing is told of what came after"
+        assert (_seen(store, 1), store.readable_from(hall.id)) == ((1, 20, False), 1)
+        assert store.writable(2, ["hall"]) == {}
+        assert store.audience(hall.id) == ("a1", "a2")
+        assert [info.channels for info in registry.users()] == [("hall", "room"), ("room",), ()]
+        assert [info.members for info in registry.channels() if info.name == "hall"] == [("ann",)]
+        registry.join("hall", "bob")
+        assert _seen(store, 2) == (21, 20, False), "one who comes back begins anew"
+        with pytest.raises(UsageError, match="already"):
+            registry.join("hall", "bob")
+
+    def test_who_was_there_while_nothing_was_written_has_nothing_to_read(
+        self, store: RecordStore, registry: Registry
+    ) -> None:
+        registry.add_channel("hall", ["ann", "bob"], windowed=True)
+        registry.leave("hall", "bob")
+        assert "hall" not in store.logs_of(2)
+        with pytest.raises(UsageError) as caught:
+            registry.leave("hall", "bob")
+        assert caught.value.code == "no_member"
+
+    def test_roles_are_what_they_say(self, store: RecordStore, registry: Registry) -> None:
+        registry.add_channel("hall", [])
+        for user, role in (("ann", Role.READER), ("bob", Role.WRITER), ("cem", Role.OWNER)):
+            registry.join("hall", user, role=role)
+        assert [list(store.writable(user, ["hall"])) for user in (1, 2, 3)] == [[], ["hall"], ["hall"]]
+        assert [store.logs_of(user)["hall"].owned for user in (1, 2, 3)] == [False, False, True]
+
+    def _write(self, store: RecordStore, channel_id: int, head: int) -> None:
+        with store.transaction():
+            store.advance({channel_id: Head(head, 1_000 + head)})
 
     def test_a_change_over_the_same_connection_is_seen_at_the_next_call(
         self, store: RecordStore, registry: Registry

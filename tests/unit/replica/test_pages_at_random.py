@@ -53,6 +53,7 @@ class World:
             context_bytes=rng.choice(SIZES),
         )
         self.pair = Pair(bench, Engine(self.shelf, bounds=bounds))
+        self.windowed = {name for name in names if rng.random() < 0.3}
         self.time = 1_000
         self.unprimed = 0
         self.sent = 0
@@ -91,7 +92,12 @@ class World:
         """Ann edits or deletes some of her records, on another device; maybe what was edited before."""
         name = self.any_channel()
         rows = self.shelf.records[self.shelf.logs[name].id]
-        own = [row for row in rows.values() if row.author == "ann" and row.kind != KIND_DELETE]
+        first, _ = self.shelf.windows.get(("ann", name), (1, None))
+        own = [
+            row
+            for row in rows.values()
+            if row.author == "ann" and row.kind != KIND_DELETE and row.seq >= first
+        ]
         if not own or "ann" not in self.shelf.members[name]:
             return
         row = self.rng.choice(own)
@@ -129,7 +135,9 @@ class World:
         self.pair.bench.do(self.pair.bench.machine.drop(self.any_channel(), seqs))
 
     def begin(self) -> None:
-        self.shelf.begin(self.any_channel(), self.rng.randrange(1, 2**32))
+        name = self.any_channel()
+        if name not in self.windowed:
+            self.shelf.begin(name, self.rng.randrange(1, 2**32))
 
     def lift(self) -> None:
         name = self.any_channel()
@@ -141,7 +149,11 @@ class World:
 
     def leave(self) -> None:
         name = self.any_channel()
-        self.shelf.members[name] = () if self.shelf.members[name] else ("ann", "bob")
+        log, there = self.shelf.logs[name], bool(self.shelf.members[name])
+        self.shelf.members[name] = () if there else ("ann", "bob")
+        if name in self.windowed:
+            first, _ = self.shelf.windows.get(("ann", name), (1, None))
+            self.shelf.windows["ann", name] = (first, log.head) if there else (log.head + 1, None)
 
     def restart(self) -> None:
         self.pair.bench.wipe() if self.rng.random() < 0.3 else self.pair.bench.boot()
@@ -184,7 +196,9 @@ class World:
         """Everything that the user may read is there, as it was stored."""
         for name, log in self.shelf.logs_of(1).items():
             assert not RangeSet([(log.floor, max(log.floor, log.head + 1))]) - self.pair.have(name)
-            got = self.pair.bench.store.records(name, log.epoch, start=log.floor, stop=2**53, limit=10**6)
+            got = self.pair.bench.store.records(
+                name, log.epoch, start=log.floor, stop=log.head + 1, limit=10**6
+            )
             # Whoever had nothing of what a delete is about does not get it.
             assert [
                 (one.seq, one.author, one.time, one.sent, one.kind, one.content_type, one.body)
@@ -193,7 +207,7 @@ class World:
             ] == [
                 tuple(row)
                 for seq, row in sorted(self.shelf.records[log.id].items())
-                if seq >= log.floor and row.kind != KIND_DELETE
+                if log.floor <= seq <= log.head and row.kind != KIND_DELETE
             ]
 
 

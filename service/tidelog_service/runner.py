@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ from tidelog_service.presses import Presses, cores
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.dictionaries import DictionaryStore
+from tidelog_service.store.heartbeat import Heartbeat
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.traffic import TrafficBook
@@ -42,6 +45,25 @@ class _Address(NamedTuple):
     url: BrokerUrl
     username: str
     password: str
+
+
+def status_of(bounds: Bounds, packet_bytes: int, *, down_from_ms: int | None) -> dict[str, object]:
+    """What the retained status says beside ``online`` and the version (SPEC.md, "Presence").
+
+    Args:
+        bounds: of the engine.
+        packet_bytes: the largest payload taken.
+        down_from_ms: when the service that ran before was last alive, Unix milliseconds; ``None`` for never.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    limits = {
+        "packet_bytes": packet_bytes,
+        "page_bytes": bounds.page_bytes,
+        "requests_per_second": bounds.requests_per_second,
+        "requests_burst": bounds.requests_burst,
+    }
+    status: dict[str, object] = {"since": now_ms, "limits": limits}
+    return status if down_from_ms is None else status | {"down": [min(down_from_ms, now_ms), now_ms]}
 
 
 class Service:
@@ -100,6 +122,7 @@ class Service:
     def _assemble(self) -> None:
         folder = DataFolder(self._settings.service.data)
         self._stack.enter_context(folder.lock("tidelog serve"))
+        heartbeat = Heartbeat(folder.alive)
         database = self._opened(folder)
         self.engine = Engine(
             RecordStore(database),
@@ -110,8 +133,9 @@ class Service:
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        self._start_link(self.engine, self._address(embedded), TrafficBook(database))
-        self._start_watcher(folder, embedded)
+        status = status_of(self._bounds(), self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
+        self._start_link(self.engine, self._address(embedded), TrafficBook(database), status)
+        self._start_watcher(folder, embedded, heartbeat)
 
     def _opened(self, folder: DataFolder) -> Database:
         """A connection; each thread has its own."""
@@ -165,7 +189,9 @@ class Service:
             BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
         )
 
-    def _start_link(self, engine: Engine, address: _Address, book: TrafficBook) -> None:
+    def _start_link(
+        self, engine: Engine, address: _Address, book: TrafficBook, status: Mapping[str, object]
+    ) -> None:
         worker = self._worker = Worker(
             engine,
             batch_messages=self._settings.ingest.batch_messages,
@@ -181,6 +207,7 @@ class Service:
             receive=worker.receive,
             state=self._link_changed,
             tls=ssl.create_default_context(cafile=address.url.ca or None) if address.url.tls else None,
+            details=status,
         )
         worker.start(link)
         # Stopping goes backwards: what was received is served first, then the connection ends.
@@ -192,7 +219,9 @@ class Service:
                 f"no answer from the broker at {address.url}", code="broker"
             )
 
-    def _start_watcher(self, folder: DataFolder, embedded: EmbeddedBroker | None) -> None:
+    def _start_watcher(
+        self, folder: DataFolder, embedded: EmbeddedBroker | None, heartbeat: Heartbeat
+    ) -> None:
         registry = self._registry(folder)
         files = BrokerFiles(self._settings, registry) if self._settings.broker.mosquitto_folder else None
         watcher = Watcher(
@@ -202,7 +231,10 @@ class Service:
             identity=folder.identity,
             gone=self._end,
             trouble=self._trouble,
+            beat=heartbeat.beat,
         )
+        heartbeat.beat()
+        self._stack.callback(lambda: heartbeat.beat(at_once=True))
         watcher.start()
         self._stack.callback(watcher.stop)
 

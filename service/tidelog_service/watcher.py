@@ -23,6 +23,7 @@ class Watcher:
             under the service, which goes on writing into a file that nobody will see again.
         gone: called then, once; the watcher ends.
         trouble: told where the store does not answer; it is looked at again.
+        beat: called at each look.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Watcher:
         identity: Callable[[], object],
         gone: Callable[[TidelogError], None],
         trouble: Callable[[Exception], None],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """See the class."""
         self._registry = registry
@@ -43,6 +45,7 @@ class Watcher:
         self._gone = gone
         self._first_identity = identity()
         self._trouble = trouble
+        self._beat = beat
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidelog-watcher", daemon=True)
         self._generation = registry.generation()
@@ -66,6 +69,7 @@ class Watcher:
                 self._trouble(error)
 
     def _look(self) -> None:
+        self._beat()
         if self._identity() != self._first_identity:
             self._stopping.set()
             self._gone(

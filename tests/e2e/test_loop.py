@@ -264,7 +264,7 @@ class PlainClient:
         self.client.publish(f"tl1/{self.device}/{rest}", payload, qos=qos).wait_for_publish(10)
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
-        return [reply for reply in self.replies if reply["type"] == kind]
+        return [reply for reply in self.replies if reply.get("type") == kind]
 
     def close(self) -> None:
         self.client.disconnect()
@@ -300,6 +300,25 @@ def test_any_mqtt_client_publishes_syncs_and_gets_pushes_in_json(stack: Stack) -
         plain.publish("sync", '{"type": "sync", "idd": 7}', 0)
         eventually(lambda: plain.of_type("error"))
         assert plain.of_type("error")[0]["code"] == "malformed"
+    finally:
+        plain.close()
+
+
+def test_the_service_says_what_it_takes_and_how_long_it_was_away(stack: Stack) -> None:
+    stack.start()
+    stack.stop()
+    threading.Event().wait(0.3)
+    stack.start()
+    plain = PlainClient(stack, "bphone")
+    try:
+        plain.client.subscribe("tl1/service/status")
+        eventually(lambda: any("online" in reply for reply in plain.replies))
+        status = next(reply for reply in plain.replies if "online" in reply)
+        assert (status["online"], status["protocol"]) == (True, 1)
+        assert status["limits"]["page_bytes"] == 16_384
+        start, stop = status["down"]
+        assert 250 <= stop - start < 20_000
+        assert abs(status["since"] - stop) < 1_000
     finally:
         plain.close()
 

@@ -46,6 +46,11 @@ class DataFolder:
         """The database's file; it may not be there yet."""
         return self.path / "tidelog.db"
 
+    @property
+    def alive(self) -> Path:
+        """The file whose time of change says when the service was last alive; see `heartbeat`."""
+        return self.path / "alive"
+
     def identity(self) -> tuple[int, int] | None:
         """Which file the database is; ``None`` where there is none. It is not opened for that."""
         try:

@@ -9,7 +9,7 @@ from tidelog.replica.revisions import edit_of
 from tidelog.wire.errors import UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
 from tidelog.wire.limits import BODY_BYTES_MAX, REVISION_SEQS_MAX
-from tidelog.wire.ranges import RangeSet, Run
+from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog.wire.revisions import delete_body, voids_of
 
 _READ_RECORDS = 256
@@ -60,11 +60,10 @@ def delete_body_of(store: Store, holding: Holding | None, ranges: Iterable[Run])
         asked = RangeSet(ranges)
     except (TypeError, ValueError) as error:
         raise UsageError(f"not half-open ranges: {error}") from error
-    voids = asked & RangeSet([(1, holding.head + 1 if holding is not None else 1)])
+    voids = asked & _there(holding)
     if not voids:
         raise UsageError("there is nothing in these ranges", code="no_record", hint="sync first")
-    if voids.count > REVISION_SEQS_MAX:
-        raise UsageError(f"{voids.count} records: at most {REVISION_SEQS_MAX} at once", code="limit")
+    _check_count(voids)
     for record in list(_held(store, holding, voids)):
         if record.kind == KIND_EDIT:
             voids |= voids_of(record.kind, record.body)
@@ -72,7 +71,18 @@ def delete_body_of(store: Store, holding: Holding | None, ranges: Iterable[Run])
             voids -= RangeSet([(record.seq, record.seq + 1)])
     if not voids:
         raise UsageError("there are only deletes in these ranges", code="no_record")
+    _check_count(voids)
     return delete_body(voids)
+
+
+def _there(holding: Holding | None) -> RangeSet:
+    """What can still be deleted, as far as the device knows: what lies below the floor is out of reach."""
+    return RangeSet([(holding.floor, max(holding.floor, holding.head + 1))]) if holding is not None else EMPTY
+
+
+def _check_count(voids: RangeSet) -> None:
+    if voids.count > REVISION_SEQS_MAX:
+        raise UsageError(f"{voids.count} records: at most {REVISION_SEQS_MAX} at once", code="limit")
 
 
 def _held(store: Store, holding: Holding | None, seqs: RangeSet) -> Iterator[Record]:

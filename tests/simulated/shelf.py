@@ -129,10 +129,15 @@ class Shelf:
         self.read += [(name, row.seq) for row in found]
         return found
 
-    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int) -> list[Row]:
         self._check()
         kept = self.records[channel_id]
-        return [kept[seq] for seq in sorted(kept) if seq in seqs and kept[seq].kind in (1, 2)][:records_max]
+        found: list[Row] = []
+        for seq in sorted(kept):
+            enough = len(found) == records_max or sum(len(row.body) for row in found) >= bytes_max
+            if seq in seqs and kept[seq].kind in (1, 2) and not enough:
+                found.append(kept[seq])
+        return found
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         return {key: self._numbers.get(key, EMPTY) for key in keys}

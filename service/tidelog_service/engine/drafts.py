@@ -27,7 +27,13 @@ _TIED_BYTES_MIN: Final = 1_024
 """Smaller pages bring all deletes: their headers may have no room for what one voids."""
 
 _REVISIONS_MAX: Final = 1_024
-"""Edits and deletes looked at for a page, of a channel: a millisecond."""
+"""Edits and deletes looked at for a page: a millisecond."""
+
+_REVISIONS_BYTES_MAX: Final = 1 << 16
+"""Of their bodies: as sets of single seqs they take some 80 ms to read."""
+
+_REVISION_LOOKS: Final = 32
+"""Bytes of them that take as long as a held record."""
 
 _NAME_BYTES: Final = 3
 """The length before a string, generously."""
@@ -50,7 +56,7 @@ class Draft:
         lacks: the channels with records in ``entries``, ascending by place.
         entries: records that may go, in the order of the answer.
         lacking: how many records the device lacks in all.
-        looked: how many held records were looked at for a context.
+        looked: how many held records were looked at, or as much other work.
     """
 
     inquiry: Inquiry
@@ -81,7 +87,7 @@ class Draft:
         held = StoredHeld(store, memory, self.logs, self.inquiry.account, self.inquiry.terms.rule)
         history = history_records(len(self.entries))
         found = prime(self.lacks, held, Model(context_bytes), codec=codec, history=history)
-        self.looked = held.looked
+        self.looked += held.looked
         return found
 
 
@@ -133,13 +139,31 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
 def _miss(made: Draft, *, room: int) -> int:
     """Name channels of the account that are not to be had, as far as there is room; what is left of it."""
     known = made.inquiry.account
-    missing = [one.channel for one in known if one.channel not in made.logs and not one.gone]
+    missing = [one.channel for one in known if not one.gone and _is_over(made, one)]
     sizes = accumulate(_NAME_BYTES + len(name.encode()) for name in missing)
     fitting = list(takewhile(lambda size: size <= room, sizes))
     made.gone = tuple(missing[: len(fitting)])
     made.untold = len(made.gone) < len(missing)
     made.primable = not made.untold
     return room - (fitting[-1] if fitting else 0)
+
+
+def _is_over(made: Draft, standing: Standing) -> bool:
+    """Whether nothing of a channel can ever come again.
+
+    That of one that the user has left is over when the device has it all. It then primes nothing either: what
+    is deleted there is not told any more. Who asks for it by name asks for what there is.
+    """
+    log = made.logs.get(standing.channel)
+    if log is None:
+        return True
+    whole = RangeSet([(log.floor, log.head + 1)])
+    return (
+        log.left
+        and made.inquiry.terms.everywhere
+        and standing.epoch == log.epoch
+        and not whole - standing.have
+    )
 
 
 def _tell(made: Draft, *, room: int) -> int:
@@ -151,12 +175,15 @@ def _tell(made: Draft, *, room: int) -> int:
     account = made.inquiry.account
     free = STATEMENTS_MAX - sum(not one.gone for one in account) + len(made.gone)
     by_place = made.places if made.inquiry.terms.rule.by_channel else {}
+    over = {one.channel for one in account if _is_over(made, one)}
     for log in sorted(
         made.logs.values(),
         key=lambda log: (log.name not in account, by_place.get(log.name, 0), -log.time, log.name),
     ):
         standing = account.get(log.name)
         if standing is not None and (standing.epoch, standing.floor) == (log.epoch, log.floor):
+            continue
+        if standing is not None and log.name in over:
             continue
         takes_place = standing is None or standing.gone
         if takes_place and free <= 0:
@@ -181,9 +208,12 @@ def _bury(made: Draft, store: Store, *, room: int) -> int:
     side alone. Where that cannot be said here, nothing primes the page.
     """
     told = {one.channel for one in made.told}
+    records_left, bytes_left = _REVISIONS_MAX, _REVISIONS_BYTES_MAX
     for standing in made.inquiry.account:
         log = made.logs.get(standing.channel)
         if log is None or not log.revisions or not standing.have or standing.epoch != log.epoch:
+            continue
+        if log.name in made.gone:
             continue
         if standing.gone and made.places[log.name] not in told:
             continue
@@ -191,11 +221,19 @@ def _bury(made: Draft, store: Store, *, room: int) -> int:
         first = max(log.floor, standing.have.runs[0][0])
         # What becomes of it after the user has left is told too: there is no such record any more.
         stop = SEQ_STOP if log.left else log.head + 1
-        unknown = RangeSet([(first, max(first, stop))]) - standing.have
-        found = store.revisions(log.id, unknown, records_max=_REVISIONS_MAX)
-        dead = voided_by((row.kind, row.body) for row in found) & standing.have
+        have = standing.have & RangeSet([(first, max(first, log.head + 1))])
+        unknown = RangeSet([(first, max(first, stop))]) - have
+        found = store.revisions(log.id, unknown, records_max=records_left, bytes_max=bytes_left)
+        size = sum(len(row.body) for row in found)
+        records_left -= len(found)
+        bytes_left -= size
+        made.looked += len(found) + size // _REVISION_LOOKS
+        if records_left <= 0 or bytes_left <= 0:
+            made.primable = False
+            return room
+        dead = voided_by((row.kind, row.body) for row in found) & have
         cost = _told_bytes(log, made.places.get(log.name)) + len(runs.encode(dead)) + _NAME_BYTES
-        if len(found) == _REVISIONS_MAX or (dead and cost > room):
+        if dead and cost > room:
             made.primable = False
         elif dead:
             room -= cost

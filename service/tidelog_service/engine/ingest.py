@@ -19,7 +19,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
 from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Store, Taken, Terminal
-from tidelog_service.engine.revising import revised
+from tidelog_service.engine.revising import Looks, revised
 
 RECEIPTS_MAX = 512
 """Receipts in one packet: with the longest channel names, each another one, they fit."""
@@ -114,6 +114,7 @@ class _Batch:
     logs: dict[tuple[int, str], Log] = field(default_factory=dict)
     heads: dict[int, Head] = field(default_factory=dict)
     voided: dict[int, RangeSet] = field(default_factory=lambda: defaultdict(lambda: EMPTY))
+    looks: Looks = field(default_factory=Looks)
     numbers: dict[OutboxKey, RangeSet] = field(default_factory=dict)
     known: dict[tuple[OutboxKey, int], Taken] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
@@ -171,7 +172,7 @@ class _Batch:
         fill = draft.encoding is Encoding.JSON
         try:
             message, voids = revised(
-                draft.message, log, draft.terminal.user, self.store, gone=gone, fill=fill
+                draft.message, log, draft.terminal.user, self.store, gone=gone, looks=self.looks, fill=fill
             )
         except ProtocolError as error:
             self._reject(key, draft, error.wire_code)

@@ -184,13 +184,14 @@ class Store(Protocol):
         """
         ...
 
-    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int) -> list[Row]:
         """Edits and deletes among ``seqs``, ascending; work grows with how many there are, and with the runs.
 
         Args:
             channel_id: the channel.
             seqs: which ones; every run is finite.
             records_max: at most so many.
+            bytes_max: stop after the body with which the bodies returned come to so many.
         """
         ...
 

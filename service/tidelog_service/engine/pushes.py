@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Part, Push
-from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.delta import FRAME_BYTES, JSON_RECORD_BYTES, PART_BYTES, record_of
 from tidelog_service.engine.ingest import Stored
@@ -59,7 +59,8 @@ class Pushes:
         waiting, self._waiting, self._due_ms = self._waiting, {}, None
         self._primed_left = self._primed_max
         for channel_id, records in waiting.items():
-            recipients = _recipients(records, store.audience(channel_id), attendance, now_ms)
+            audience = _readers(records, store.audience(channel_id), store)
+            recipients = _recipients(records, audience, attendance, now_ms)
             made: dict[Form, list[tuple[bytes, tuple[int, ...]]]] = {}
             for device, form in recipients:
                 if form not in made:
@@ -79,6 +80,20 @@ class Pushes:
 
 def _bodies(push: Push) -> tuple[int, ...]:
     return tuple(len(record.body) for record in push.part.records)
+
+
+def _readers(records: Sequence[Stored], audience: Sequence[str], store: Store) -> Sequence[str]:
+    """Those who may read all of these: not who joined while they were gathered, in a channel with windows."""
+    log, first = records[0].log, records[0].row.seq
+    if store.readable_from(log.id) <= first:
+        return audience
+    return [device for device in audience if _reads_from(device, log.name, store) <= first]
+
+
+def _reads_from(device: str, channel: str, store: Store) -> int:
+    terminal = store.terminal(device)
+    log = store.logs_of(terminal.user_id).get(channel) if terminal is not None else None
+    return log.floor if log is not None else SEQ_STOP
 
 
 def _recipients(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Message
-from tidelog.wire.limits import BODY_BYTES_MAX
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.limits import BODY_BYTES_MAX, REVISION_SEQS_MAX
+from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body, read_delete, read_edit, voids_of
 from tidelog_service.engine.ports import Log, Row, Store
 
@@ -18,8 +18,15 @@ _READ_BYTES: Final = 1 << 20
 """Looked at at a time of what a delete voids."""
 
 
+@dataclass(slots=True)
+class Looks:
+    """How many records the edits and deletes of one batch may still look at; one always may."""
+
+    left: int = REVISION_SEQS_MAX
+
+
 def revised(
-    message: Message, log: Log, user: str, store: Store, *, gone: RangeSet, fill: bool
+    message: Message, log: Log, user: str, store: Store, *, gone: RangeSet, looks: Looks, fill: bool
 ) -> tuple[Message, RangeSet]:
     """Check an edit or a delete against the log.
 
@@ -29,6 +36,7 @@ def revised(
         user: who wrote it.
         store: in the transaction that is to store it.
         gone: what this transaction has voided so far.
+        looks: what it may still look at.
         fill: whether the writer keeps no records, so that what it cannot know is filled in: which edits came
             before, and when the first was written.
 
@@ -37,12 +45,15 @@ def revised(
 
     Raises:
         ProtocolError: it is malformed; with code DENIED where another user wrote what it is about (an owner
-            may delete that), and NO_RECORD where there is no such record, or another edit came first.
+            may delete that), NO_RECORD where there is no such record, or another edit came first, and BUSY
+            where the transaction has looked at enough.
         Unavailable: the store failed.
     """
     revise = _edited if message.kind == KIND_EDIT else _deleted
     owner_deletes = log.owned and message.kind == KIND_DELETE
-    body, voids = revise(message.body, _Rows(log, user, store, gone, all_users=owner_deletes), fill=fill)
+    body, voids = revise(
+        message.body, _Rows(log, user, store, gone, looks, all_users=owner_deletes), fill=fill
+    )
     if len(body) > BODY_BYTES_MAX:
         raise ProtocolError(f"a body of {len(body)} bytes", wire_code=Code.LIMIT)
     return replace(message, body=body), voids
@@ -50,15 +61,17 @@ def revised(
 
 def _deleted(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
     voids = read_delete(body)
-    if voids.stop > rows.head + 1:
+    if voids.stop > rows.readable.stop:
         raise rows.missing(voids)
-    chains, found = voids, False
+    before, found = EMPTY, False
     for row in rows.of(voids):
         found = True
-        chains |= voids_of(row.kind, row.body)
-    if not found or (chains != voids and not fill):
-        raise rows.missing(chains - voids or voids)
-    return delete_body(chains), chains
+        before |= voids_of(row.kind, row.body)
+    # Of what the user may not read, only what edits say that they were before.
+    outside = voids - rows.readable - before
+    if not found or outside or (before - voids and not fill):
+        raise rows.missing(outside or before - voids or voids)
+    return _bounded(delete_body(voids | before), voids | before)
 
 
 def _edited(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
@@ -70,7 +83,13 @@ def _edited(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
     made = replace(_before(row), content=given.content)
     if given != made and not fill:
         raise rows.missing(given.voids)
-    return edit_body(made), made.voids
+    return _bounded(edit_body(made), made.voids)
+
+
+def _bounded(body: bytes, voids: RangeSet) -> tuple[bytes, RangeSet]:
+    if voids.count > REVISION_SEQS_MAX:
+        raise ProtocolError(f"more than {REVISION_SEQS_MAX} records at once", wire_code=Code.LIMIT)
+    return body, voids
 
 
 def _before(row: Row) -> Edit:
@@ -86,23 +105,29 @@ class _Rows:
     """The records of a log that a user may revise.
 
     Attributes:
-        head: the highest seq there is.
+        readable: seqs of the log, whether they have a record or not.
     """
 
-    def __init__(self, log: Log, user: str, store: Store, gone: RangeSet, *, all_users: bool) -> None:
+    def __init__(
+        self, log: Log, user: str, store: Store, gone: RangeSet, looks: Looks, *, all_users: bool
+    ) -> None:
         self._log = log
         self._user = "" if all_users else user
         self._store = store
-        self.head = log.head
-        self._there = RangeSet([(log.floor, max(log.floor, log.head + 1))]) - gone
+        self._looks = looks
+        self.readable = RangeSet([(log.floor, max(log.floor, log.head + 1))])
+        self._there = self.readable - gone
 
     def of(self, seqs: RangeSet) -> Iterator[Row]:
         """Those among these seqs, ascending; some at a time."""
         rest = seqs & self._there
         while rest:
+            if self._looks.left <= 0:
+                raise ProtocolError("too much to look at at once", wire_code=Code.BUSY)
             rows = self._store.rows(
                 self._log.id, rest, records_max=_READ_RECORDS, bytes_max=_READ_BYTES, newest_first=False
             )
+            self._looks.left -= max(len(rows), 1)
             if not rows:
                 return
             yield from map(self._checked, rows)

@@ -110,12 +110,12 @@ class RecordStore(Store):
         with closing(read):
             return self._rows(_within(read, records_max=records_max, bytes_max=bytes_max))
 
-    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[Row]:
+    def revisions(self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int) -> list[Row]:
         """See `Store.revisions`."""
         run, pool = self._sql.revisions_run, self._sql.revisions_pool
         read = self._read(channel_id, within(seqs), run, pool, count=records_max, newest_first=False)
         with closing(read):
-            return self._rows(list(islice(read, max(records_max, 0))))
+            return self._rows(list(_until(islice(read, max(records_max, 0)), bytes_max)))
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         """See `Store.numbers`."""
@@ -240,6 +240,16 @@ def _within(read: Iterable[Fields], *, records_max: int, bytes_max: int) -> list
         if len(found) == records_max:
             break
     return found
+
+
+def _until(read: Iterable[Fields], bytes_max: int) -> Iterator[Fields]:
+    """Up to the one with which the bodies come to so many bytes."""
+    left = bytes_max
+    for fields in read:
+        yield fields
+        left -= len(fields[_BODY])
+        if left <= 0:
+            return
 
 
 def _batches(values: Sequence[_T]) -> Iterator[list[_T]]:

@@ -9,12 +9,13 @@ import pytest
 from simulated.shelf import Shelf
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
-from tidelog.wire.limits import BODY_BYTES_MAX
+from tidelog.wire.limits import BODY_BYTES_MAX, REVISION_SEQS_MAX
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body, read_delete, read_edit
 from tidelog_service.engine.ingest import Draft
 from tidelog_service.engine.ports import Row
+from tidelog_service.engine.revising import Looks
 from unit.service.engine.test_ingest import codes, draft, receipts, take
 
 TIME = 1_000
@@ -169,3 +170,24 @@ def test_a_body_that_grows_over_the_limit_is_refused(store: Shelf) -> None:
     sent = edited(seqs((1, 2)), bytes(BODY_BYTES_MAX - 5), time=0, encoding=Encoding.JSON)
     assert len(sent.message.body) <= BODY_BYTES_MAX
     assert codes(take(store, sent)) == [(sent.message.n, Code.LIMIT)]
+
+
+def test_a_delete_that_is_filled_to_more_than_one_may_void_is_refused(store: Shelf) -> None:
+    """It could not be read by anybody."""
+    take(store, edited(seqs((1, 2))))
+    store.fill("room", [b"many"] * (REVISION_SEQS_MAX + 1))
+    too_many = seqs((2, 6), (7, REVISION_SEQS_MAX + 3))
+    assert too_many.count == REVISION_SEQS_MAX
+    done = take(store, deleted(too_many, encoding=Encoding.JSON))
+    assert [code for _, code in codes(done)] == [Code.LIMIT]
+    assert 3 in rows(store)
+
+
+def test_what_the_deletes_of_one_batch_look_at_is_bounded(
+    store: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A packet of many large deletes, all refused, would cost a minute."""
+    monkeypatch.setattr(Looks, "__init__", lambda self: setattr(self, "left", 5))
+    done = take(store, *[deleted(seqs((1, 7))) for _ in range(3)], deleted(seqs((1, 2))))
+    assert [code for _, code in codes(done)] == [Code.DENIED, Code.BUSY, Code.BUSY, Code.BUSY]
+    assert receipts(take(store, deleted(seqs((1, 6)))))

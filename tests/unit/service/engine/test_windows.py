@@ -10,6 +10,7 @@ from simulated.bench import Bench
 from simulated.pair import Pair
 from simulated.shelf import Shelf
 from tidelog.codec import offered
+from tidelog.codec.page import Rule
 from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.replica.tuning import Tuning
@@ -17,6 +18,7 @@ from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import (
     KIND_DELETE,
+    KIND_EDIT,
     Delta,
     Fault,
     Frame,
@@ -26,10 +28,11 @@ from tidelog.wire.frames import (
     Receipts,
     SyncRequest,
 )
+from tidelog.wire.page_frames import Page
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.ranges import EVERYTHING, RangeSet
-from tidelog.wire.revisions import delete_body
+from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Packet
@@ -166,7 +169,8 @@ def test_a_push_is_told_after_what_all_may_read(shelf: Shelf) -> None:
     assert any(isinstance(push, PrimedPush) for push in pushes)
 
 
-def test_what_is_deleted_after_leaving_goes_and_primes_nothing(shelf: Shelf) -> None:
+def test_a_channel_that_was_left_and_is_whole_is_told_as_gone_once_and_primes_nothing(shelf: Shelf) -> None:
+    """Else all that is edited and deleted there would have to be told at each sync, for ever."""
     engine = Engine(shelf)
     shelf.open("other", "bob")
     pair = reader(engine, pages=True)
@@ -174,9 +178,72 @@ def test_what_is_deleted_after_leaving_goes_and_primes_nothing(shelf: Shelf) -> 
     bob_leaves(shelf, last=60)
     ask(engine, message(delete_body(RangeSet([(35, 40)])), kind=KIND_DELETE), device="ann-phone", verb="msg")
     shelf.fill("other", TEXTS[:3], times=[2_000] * 3)
-    pair.sync()
+    report = pair.sync()
+    assert (report.records, report.gone) == (3, ("room",))
     assert all(frame.context_bytes for frame in pair.frames() if isinstance(frame, SyncRequest))
-    assert held(pair) == [*range(31, 35), *range(40, 61)]
+    report = pair.sync()
+    assert (report.records, report.gone, len(pair.down[-1])) == (0, (), 3)
+    assert held(pair) == list(range(31, 61))
+
+
+def test_what_was_deleted_before_all_had_come_is_told_to_who_has_left(shelf: Shelf) -> None:
+    engine = Engine(shelf)
+    pair = reader(engine, pages=True)
+    pair.sync(rule=Rule(newest=10))
+    bob_leaves(shelf, last=60)
+    ask(engine, message(delete_body(RangeSet([(55, 60)])), kind=KIND_DELETE), device="ann-phone", verb="msg")
+    pair.sync()
+    assert held(pair) == [*range(31, 55), 60]
+
+
+def test_nothing_is_told_of_records_behind_the_window(shelf: Shelf) -> None:
+    """Whatever a device says that it has."""
+    bob_leaves(shelf)
+    engine = Engine(shelf)
+    edit = message(edit_body(Edit(voids=RangeSet([(50, 51)]), time=1049, content=b"x")), kind=KIND_EDIT)
+    ask(engine, edit, device="ann-phone", verb="msg")
+    stated = Statement(channel="room", epoch=7, have=RangeSet([(31, 40), (50, 55)]))
+    request = SyncRequest(rid=1, statements=(stated,), pages=True, context_bytes=65_536)
+    (page,) = ask(engine, request)
+    assert isinstance(page, Page)
+    assert all(not one.dead for one in page.told)
+
+
+def test_nobody_deletes_what_he_may_not_read(shelf: Shelf) -> None:
+    """Not with something of his own either."""
+    engine = Engine(shelf)
+    ask(engine, message(b"mine"), verb="msg")
+    delete = message(delete_body(RangeSet([(5, 6), (61, 62)])), kind=KIND_DELETE, n=2)
+    (answer,) = ask(engine, delete, verb="msg")
+    assert isinstance(answer, Receipts)
+    assert [one.code for one in answer.rejections] == [Code.NO_RECORD]
+    assert {5, 61} <= set(shelf.records[1])
+
+
+def test_an_edit_that_reaches_below_the_window_is_deleted_with_what_it_was(shelf: Shelf) -> None:
+    """What it was is void already, and a delete has to name it."""
+    engine = Engine(shelf)
+    ask(engine, message(b"bob's"), verb="msg")
+    edit = message(edit_body(Edit(voids=RangeSet([(61, 62)]), time=10**6, content=b"x")), kind=KIND_EDIT, n=2)
+    ask(engine, edit, verb="msg")
+    shelf.windows["bob", "room"] = (62, None)
+    delete = message(delete_body(RangeSet([(61, 63)])), kind=KIND_DELETE, n=3)
+    (answer,) = ask(engine, delete, verb="msg")
+    assert isinstance(answer, Receipts)
+    assert not answer.rejections
+
+
+def test_who_joins_while_a_push_is_gathered_does_not_get_it(shelf: Shelf) -> None:
+    shelf.members["room"] = ("ann",)
+    shelf.open("other", "bob")
+    engine = Engine(shelf)
+    pair = reader(engine, pages=True, live=True)
+    pair.sync()
+    ask(engine, message(b"before bob"), device="ann-phone", verb="msg")
+    shelf.members["room"] = ("ann", "bob")
+    shelf.windows["bob", "room"] = (62, None)
+    assert engine.due_ms is not None
+    assert not [reply for reply in engine.flush(engine.due_ms) if reply.device == "bob-phone"]
 
 
 @pytest.mark.parametrize("owner", [False, True])

@@ -460,16 +460,17 @@ class TestRevisions:
         rows = [_new(seq)._replace(kind={3: 1, 5: 2, 8: 16, 9: 2}.get(seq, 0)) for seq in range(1, 12)]
         with store.transaction():
             store.append([*rows, _new(5)._replace(channel_id=2, kind=1)])
-        found = store.revisions(1, RangeSet([(1, 12)]), records_max=9)
+        found = store.revisions(1, RangeSet([(1, 12)]), records_max=9, bytes_max=999)
         assert [(row.seq, row.kind, row.author, row.body) for row in found] == [
             (3, 1, "ann", b"body"),
             (5, 2, "ann", b"body"),
             (9, 2, "ann", b"body"),
         ]
-        assert [row.seq for row in store.revisions(1, RangeSet([(1, 12)]), records_max=2)] == [3, 5]
+        for few in ({"records_max": 2, "bytes_max": 999}, {"records_max": 9, "bytes_max": 5}):
+            assert [row.seq for row in store.revisions(1, RangeSet([(1, 12)]), **few)] == [3, 5]
         scattered = RangeSet([(1, 2), (3, 4), (6, 7), (9, 10), (11, 12)])
-        assert [row.seq for row in store.revisions(1, scattered, records_max=9)] == [3, 9]
-        assert store.revisions(1, RangeSet([(6, 9)]), records_max=9) == []
+        assert [row.seq for row in store.revisions(1, scattered, records_max=9, bytes_max=999)] == [3, 9]
+        assert store.revisions(1, RangeSet([(6, 9)]), records_max=9, bytes_max=999) == []
 
     def test_what_is_erased_is_gone_and_nothing_else(self, store: RecordStore) -> None:
         with store.transaction():

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tidelog.device import Channel, Device
     from tidelog.replica.ports import OutboxEntry, Record
-    from tidelog.replica.steps import Receipt, SyncReport
+    from tidelog.replica.steps import Listing, Preview, Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
 __all__ = [
     "Channel",
     "Denied",
     "Device",
+    "Listing",
     "OutboxEntry",
+    "Preview",
     "ProtocolError",
     "Receipt",
     "Record",
@@ -30,7 +32,9 @@ __all__ = [
 _ROOMS = {
     "Channel": "device",
     "Device": "device",
+    "Listing": "replica.steps",
     "OutboxEntry": "replica.ports",
+    "Preview": "replica.steps",
     "Receipt": "replica.steps",
     "Record": "replica.ports",
     "SyncReport": "replica.steps",

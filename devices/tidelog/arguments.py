@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tidelog import codec as codecs
 from tidelog.codec.page import Rule
+from tidelog.replica.holdings import RUNS_STATED_MAX
 from tidelog.wire import models
 from tidelog.wire.errors import UsageError
 from tidelog.wire.frames import CODEC_NONE, KIND_APPLICATION_FIRST, KIND_MESSAGE
@@ -21,6 +22,7 @@ from tidelog.wire.limits import (
     SEQ_STOP,
     STATEMENTS_MAX,
 )
+from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel
 
 
@@ -106,6 +108,34 @@ def checked_rule(newest: int | None, order: str) -> Rule:
     if newest is not None and not 1 <= newest < SEQ_STOP:
         raise UsageError(f"newest {newest}: at least 1")
     return Rule(newest=newest or 0, oldest_first=order == "oldest", by_channel=order == "channels")
+
+
+def checked_mode(mode: str) -> str:
+    """The way of a sync.
+
+    Raises:
+        UsageError: there is no such way.
+    """
+    if mode not in ("delta", "manifest", "auto"):
+        raise UsageError(f"mode is 'delta', 'manifest' or 'auto', not {mode!r}")
+    return mode
+
+
+def checked_seqs(seqs: Iterable[int]) -> RangeSet:
+    """Numbers of records.
+
+    Raises:
+        UsageError: one is none, there are none, or more than a request can state (``limit``).
+    """
+    try:
+        found = RangeSet.of(seqs)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"not numbers of records: {error}") from error
+    if not found or found.runs[0][0] < 1 or found.stop >= SEQ_STOP:
+        raise UsageError("records have numbers from 1 on")
+    if len(found.runs) > RUNS_STATED_MAX:
+        raise UsageError(f"{len(found.runs)} ranges: at most {RUNS_STATED_MAX} in one sync", code="limit")
+    return found
 
 
 def checked_budget(max_bytes: int | None) -> int:

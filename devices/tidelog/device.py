@@ -25,17 +25,18 @@ from typing import Literal, NoReturn, Self
 from tidelog.arguments import (
     checked_body,
     checked_budget,
-    checked_channels,
     checked_content_type,
     checked_context,
     checked_kind,
+    checked_mode,
     checked_page,
-    checked_rule,
+    checked_seqs,
     not_yet,
     offered_codecs,
     refuse_later,
 )
 from tidelog.callbacks import Callbacks
+from tidelog.choice import Choice, Time, chosen
 from tidelog.driver import Command, Driver, T
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
@@ -46,6 +47,8 @@ from tidelog.replica.revisions import shown
 from tidelog.replica.steps import (
     Arrived,
     Event,
+    Listing,
+    Preview,
     Receipt,
     Receipted,
     Refused,
@@ -55,6 +58,7 @@ from tidelog.replica.steps import (
     SyncReport,
     Trouble,
 )
+from tidelog.replica.surveys import Survey, Want
 from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.store.memory import MemoryStore
@@ -63,6 +67,7 @@ from tidelog.waiting import LinkState, Waiting
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
+from tidelog.wire.queries import Depth
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel, checked_device
 from tidelog.wire.url import BrokerUrl
@@ -356,8 +361,8 @@ class Device:
         *,
         channels: Sequence[str] | None = None,
         peers: Sequence[str] | None = None,
-        since: object = None,
-        until: object = None,
+        since: Time | None = None,
+        until: Time | None = None,
         newest: int | None = None,
         authors: Sequence[str] | None = None,
         kinds: Sequence[int] | None = None,
@@ -370,21 +375,26 @@ class Device:
     ) -> SyncReport:
         """Bring what this device lacks.
 
+        With a filter only what passes all of it comes; the rest is still lacking, and not asked for: a later
+        push does not bring it. Edits and deletes pass whatever their kind.
+
         Args:
-            channels: names; ``None`` for all that the user may read.
-            peers: not in this version.
-            since: not in this version.
-            until: not in this version.
-            newest: of each channel only the newest so many records, at least 1.
-            authors: not in this version.
-            kinds: not in this version.
+            channels: names, or patterns of names as in MQTT; ``None`` for all that the user may read.
+            peers: users: the conversations with them, beside ``channels``.
+            since: at or after this time of the service's: an aware datetime, or Unix seconds.
+            until: before this one.
+            newest: of each channel only the newest so many records that pass the rest, at least 1.
+            authors: written by one of these users, at most 64.
+            kinds: of one of these kinds.
             max_bytes: what the whole may take, at least 256: MQTT bytes both ways, headers included. It is
                 never exceeded; what had to be sent again after a loss is reported beside it. What the device
                 has then is what comes first in ``order``, and the report says that it is not complete.
             max_body: not in this version.
             order: what comes first: the newest records or the oldest, of all channels together; or
                 ``"channels"``, one channel after the other as they are named, the newest of each first.
-            mode: ``"delta"``; ``"auto"`` means the same in this version; ``"manifest"`` is not in it.
+            mode: ``"delta"`` says what the device has, and gets the rest. ``"manifest"`` does not say it: the
+                service tells what there is, and the device asks for what it lacks. ``"auto"`` does that
+                where saying what the device has would take more.
             wanted: top up only what was asked for before, instead of everything.
             timeout: seconds for the whole.
 
@@ -397,30 +407,133 @@ class Device:
             ProtocolError: the service's answers do not converge.
             UsageError: an argument is not valid or not in this version.
         """
-        refuse_later(
-            peers=peers, since=since, until=until, authors=authors, kinds=kinds,
-            max_body=max_body, mode=None if mode in ("delta", "auto") else mode,
+        refuse_later(max_body=max_body)
+        choice = chosen(
+            channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
+            kinds=kinds, order=order,
         )  # fmt: skip
-        names = checked_channels(channels)
+        job = self._job(choice)
+        job.wanted_only, job.max_bytes = wanted, checked_budget(max_bytes)
+        job.survey = Survey(depth=Depth.MANIFEST, fetch=True) if checked_mode(mode) == "manifest" else None
+        job.cheaper = mode == "auto"
+        return self._synced(job, timeout)
+
+    def preview(  # noqa: PLR0913 - as in `sync`
+        self,
+        *,
+        channels: Sequence[str] | None = None,
+        peers: Sequence[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        newest: int | None = None,
+        authors: Sequence[str] | None = None,
+        kinds: Sequence[int] | None = None,
+        timeout: float = 30.0,
+    ) -> Preview:
+        """What a `sync` with these arguments would bring and take; it takes some 80 bytes to hear.
+
+        Args:
+            channels: as in `sync`, like the others.
+            peers: users.
+            since: the earliest time.
+            until: the time after the latest.
+            newest: of each channel.
+            authors: users.
+            kinds: kinds.
+            timeout: seconds for the whole.
+
+        Raises:
+            TidelogError: as in `sync`.
+        """
+        job = self._job(
+            chosen(
+                channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
+                kinds=kinds,
+            )
+        )  # fmt: skip
+        job.survey = Survey(depth=Depth.PREVIEW)
+        found = self._await_sync(job, timeout).found
+        assert isinstance(found, Preview)  # noqa: S101 - the machine ends a preview with one
+        return found
+
+    def manifest(  # noqa: PLR0913 - as in `sync`
+        self,
+        *,
+        channels: Sequence[str] | None = None,
+        peers: Sequence[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        newest: int | None = None,
+        authors: Sequence[str] | None = None,
+        kinds: Sequence[int] | None = None,
+        timeout: float = 30.0,
+    ) -> tuple[Listing, ...]:
+        """The records that the service has, by number and size, whether the device has them or not.
+
+        What of them it wants it asks for by `fetch`.
+
+        Args:
+            channels: as in `sync`, like the others.
+            peers: users.
+            since: the earliest time.
+            until: the time after the latest.
+            newest: of each channel.
+            authors: users.
+            kinds: kinds.
+            timeout: seconds for the whole.
+
+        Raises:
+            TidelogError: as in `sync`.
+        """
+        job = self._job(
+            chosen(
+                channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
+                kinds=kinds,
+            )
+        )  # fmt: skip
+        job.survey = Survey(depth=Depth.MANIFEST)
+        found = self._await_sync(job, timeout).found
+        assert isinstance(found, tuple)  # noqa: S101 - the machine ends a manifest with listings
+        return found
+
+    def fetch(self, channel: str, seqs: Iterable[int], *, timeout: float = 30.0) -> SyncReport:
+        """Bring records by their numbers, as far as the device lacks them.
+
+        Args:
+            channel: the channel's name.
+            seqs: numbers; those of which there is no record any more are accounted for as void.
+            timeout: seconds for the whole.
+
+        Raises:
+            TidelogError: as in `sync`.
+        """
+        job = self._job(chosen(channels=(channel,)))
+        holding = self._holding(channel)
+        epoch = holding.epoch if holding is not None else 0
+        job.wants = {channel: Want(epoch=epoch, seqs=checked_seqs(seqs), told=True)}
+        return self._synced(job, timeout)
+
+    def _job(self, choice: Choice) -> Job:
         self._start()
-        job = Job(
-            id=next(self._job_ids),
-            channels=names,
-            wanted_only=wanted,
-            rule=checked_rule(newest, order),
-            max_bytes=checked_budget(max_bytes),
-        )
-        report = self._await_sync(job, timeout)
+        return Job(id=next(self._job_ids), channels=choice.channels, rule=choice.rule, filter=choice.filter)
+
+    def _synced(self, job: Job, timeout: float) -> SyncReport:
+        report = self._await_sync(job, timeout).report
+        assert report is not None  # noqa: S101 - a sync that ends without an error has one
         # From the machine: the store would read the outbox and all accounts for it.
         known = self._local(lambda machine, _now: (tuple(machine.holdings.by_channel.values()), Step()))
-        scope = (held for held in known if names is None or held.channel in names)
+        scope = (
+            held
+            for held in known
+            if (job.channels is None or held.channel in job.channels) and job.aim.admits(held.channel)
+        )
         weights = (self._store.weight(held.channel, held.epoch) for held in scope)
         return replace(report, bytes_full=bytes_full(report, device=self.device, held=weights))
 
-    def _await_sync(self, job: Job, timeout: float) -> SyncReport:
+    def _await_sync(self, job: Job, timeout: float) -> SyncEnded:
         self._hasten()
         deadline = time.monotonic() + timeout
-        future: Future[SyncReport] = Future()
+        future: Future[SyncEnded] = Future()
         self._waiting.for_sync(job.id, future)
         self._local(lambda machine, now: (None, machine.sync(job, now)))
         refused = self._link.wait_settled(timeout, otherwise=future.done)
@@ -442,20 +555,10 @@ class Device:
             hint="is the service running beside the broker? What arrived is kept",
         )
 
-    def preview(self, **arguments: object) -> NoReturn:
-        """Not in this version."""
-        del arguments
-        not_yet("preview")
-
     def audit(self, **arguments: object) -> NoReturn:
         """Not in this version."""
         del arguments
         not_yet("audit")
-
-    def fetch(self, channel: str, seqs: Iterable[int]) -> NoReturn:
-        """Not in this version."""
-        del channel, seqs
-        not_yet("fetch")
 
     def fetch_body(self, channel: str, seq: int) -> NoReturn:
         """Not in this version."""

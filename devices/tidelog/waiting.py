@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from tidelog.replica.steps import Receipt, Receipted, Refused, Renumbered, SyncEnded, SyncReport
+from tidelog.replica.steps import Receipt, Receipted, Refused, Renumbered, SyncEnded
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 
 
@@ -23,14 +23,14 @@ class Waiting:
         self._settled = settled
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
-        self._syncs: dict[int, Future[SyncReport]] = {}
+        self._syncs: dict[int, Future[SyncEnded]] = {}
 
     def for_receipt(self, n: int, future: Future[Receipt]) -> None:
         """Someone waits for the receipt of message ``n``."""
         with self._lock:
             self._sends[n] = future
 
-    def for_sync(self, job: int, future: Future[SyncReport]) -> None:
+    def for_sync(self, job: int, future: Future[SyncEnded]) -> None:
         """Someone waits for the end of a sync."""
         with self._lock:
             self._syncs[job] = future
@@ -75,8 +75,8 @@ class Waiting:
             return
         if event.error is not None:
             future.set_exception(event.error)
-        elif event.report is not None:
-            future.set_result(event.report)
+        else:
+            future.set_result(event)
         self._settled()
 
     def fail_all(self, error: TidelogError) -> None:

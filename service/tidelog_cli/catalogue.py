@@ -58,6 +58,12 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="edit", summary="Replace the text of a message.", panel=DEVICE, module="edit"),
     Entry(name="delete", summary="Delete messages everywhere.", panel=DEVICE, module="delete"),
     Entry(name="sync", summary="Fetch what this device lacks.", panel=DEVICE, module="sync"),
+    Entry(
+        name="preview",
+        summary="Say what a sync would bring and take.",
+        panel=DEVICE,
+        module="preview",
+    ),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
     Entry(name="outbox", summary="See to messages that were refused.", panel=DEVICE, module="outbox"),

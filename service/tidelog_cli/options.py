@@ -88,3 +88,77 @@ Timeout = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, max=86_400, help="How long to wait for an answer."),
 ]
+
+_CHOICE_PANEL: Final = "Which records"
+
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="CHANNEL",
+        help="Only this channel, or those that a pattern like 'ship/+' or 'ship/#' matches; more than once. "
+        "Default: all.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--peer",
+        metavar="USER",
+        help="Only the conversation with this user, beside --channel; more than once.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only what was stored at this time or later: 2026-03-01, 2026-03-01T08:30, Unix seconds, "
+        "or 2h, 3d for so long ago.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Only what was stored before this time.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Newest = Annotated[
+    int | None,
+    typer.Option(
+        "--newest",
+        metavar="N",
+        help="Only the newest N of each channel.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Authors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--author",
+        metavar="USER",
+        help="Only what this user wrote; more than once.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]
+
+Kinds = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--kind",
+        metavar="N",
+        help="Only records of this kind, 0 for messages, and edits and deletes; more than once.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]

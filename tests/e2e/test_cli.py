@@ -314,3 +314,20 @@ def eventually(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_device_hears_what_a_sync_takes_and_chooses(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        for n in range(5):
+            tidelog("send", "room1", f"message {n}", "--as", "phone")
+        found = tidelog.json("preview", "--as", "pad", "--since", "1h", "--author", "alice")
+        assert found["records"] == 5
+        assert re.match(r"5 records would come in about \d+ bytes ", tidelog("preview", "--as", "pad"))
+        chosen = tidelog.json("sync", "--as", "pad", "--channel", "+", "--newest", "2", "--kind", "0")
+        assert (chosen["records"], chosen["complete"]) == (2, True)
+        assert [seq for _, seq, _ in tidelog.log("pad")] == [4, 5]
+        nothing = tidelog.json("sync", "--as", "pad", "--author", "nobody", "--until", "2030-01-01")
+        assert nothing["records"] == 0
+        tidelog("sync", "--as", "pad", "--channel", "room#", code=2)
+        assert tidelog.json("sync", "--as", "pad", "--manifest")["records"] == 3

@@ -190,10 +190,9 @@ def test_later_features_say_so(stack: Stack) -> None:
     stack.start()
     with stack.device("aphone") as phone:
         for call in (
-            lambda: phone.sync(authors=["bob"]),
+            lambda: phone.sync(max_body=2_000),
             lambda: phone.mark_read("room1", 1),
-            phone.preview,
-            lambda: phone.sync(mode="manifest"),
+            phone.audit,
         ):
             with pytest.raises(UsageError) as refused:
                 call()

@@ -116,6 +116,15 @@ class Bench:
             rule=rule or Rule(),
             max_bytes=max_bytes,
         )
+        return self.start(job)
+
+    def start(self, job: Job) -> int:
+        """The application begins a job, and the request goes out.
+
+        Returns:
+            its id, which is given here.
+        """
+        job.id = job.id or next(self._jobs)
         self.do(self.machine.sync(job, self.now))
         self.tick()
         return job.id

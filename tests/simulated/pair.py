@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from simulated.bench import Bench
 from tidelog.codec import offered
 from tidelog.codec.page import Rule
+from tidelog.replica.requests import Job
 from tidelog.replica.steps import Event, SyncEnded, SyncReport
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
@@ -93,16 +94,32 @@ class Pair:
         Raises:
             TidelogError: it ended so.
         """
+        job = Job(
+            id=0,
+            channels=channels or None,
+            wanted_only=wanted,
+            rule=rule or Rule(),
+            max_bytes=max_bytes,
+        )
+        over = self.end(job)
+        assert over.report is not None
+        return over.report
+
+    def end(self, job: Job) -> SyncEnded:
+        """A job, to its end; what it cost is in `up`, `down` and `bytes`.
+
+        Raises:
+            TidelogError: it ended so.
+        """
         self.bench.now += 10.0
         self.up, self.down, self.bytes = [], [], 0
-        number = self.bench.sync(*channels, wanted=wanted, rule=rule, max_bytes=max_bytes)
+        number = self.bench.start(job)
         self.run()
         while not (over := self.ended(number)):
             self.wait()
         if over.error is not None:
             raise over.error
-        assert over.report is not None
-        return over.report
+        return over
 
     def ended(self, number: int) -> SyncEnded | None:
         """How a sync ended, where it did."""

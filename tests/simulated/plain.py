@@ -22,6 +22,7 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Depth, Filter, Query
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import voided_by
 from tidelog.wire.statements import Statement
@@ -102,6 +103,14 @@ class PlainDevice:
         """Ask for everything that it lacks, page by page."""
         self.asking = True
         self._ask(live=live)
+
+    def choose(self, chosen: Filter, depth: Depth) -> None:
+        """Ask by a filter, or for less than records; one page, of whatever it has."""
+        self.asking = True
+        self._rid = self._rng.randrange(1, 65_536)
+        request = SyncRequest(rid=self._rid, statements=())
+        query = Query(request=request, depth=depth, filter=chosen)
+        self.link.publish(sync_topic(self.device), wire.encode(query, Encoding.JSON), qos=0)
 
     def on_online(self, *, session_present: bool) -> None:
         """Nothing happens by itself."""

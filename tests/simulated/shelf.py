@@ -8,8 +8,18 @@ from dataclasses import replace
 from random import Random
 
 from tidelog.wire.errors import Unavailable
-from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Taken, Terminal
+from tidelog.wire.ranges import EMPTY, RangeSet, Run
+from tidelog_service.engine.ports import (
+    Chosen,
+    Head,
+    KeptToken,
+    Log,
+    NewRow,
+    OutboxKey,
+    Row,
+    Taken,
+    Terminal,
+)
 
 USERS = {"ann": 1, "bob": 2, "cem": 3}
 
@@ -138,6 +148,42 @@ class Shelf:
             if seq in seqs and kept[seq].kind in (1, 2) and not enough:
                 found.append(kept[seq])
         return found
+
+    def chosen(
+        self,
+        channel_id: int,
+        seqs: RangeSet,
+        *,
+        authors: Sequence[str],
+        kinds: Sequence[int],
+        count_max: int,
+        newest_first: bool,
+    ) -> Chosen:
+        self._check()
+        kept = self.records[channel_id]
+        passing = [
+            seq
+            for seq in sorted(kept, reverse=newest_first)
+            if seq in seqs
+            and (not authors or kept[seq].author in authors)
+            and (not kinds or kept[seq].kind in {*kinds, 1, 2})
+        ]
+        if len(passing) <= count_max:
+            return Chosen(RangeSet.of(passing), EMPTY)
+        last = passing[count_max - 1]
+        rest = RangeSet([(0, last) if newest_first else (last + 1, max(seqs.stop, last + 1))])
+        return Chosen(RangeSet.of(passing[:count_max]), seqs & rest)
+
+    def sizes(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[tuple[int, int]]:
+        self._check()
+        kept = self.records[channel_id]
+        found = [(seq, len(kept[seq].body)) for seq in sorted(kept, reverse=True) if seq in seqs]
+        return found[:records_max]
+
+    def first_at(self, channel_id: int, run: Run, time: int) -> int:
+        self._check()
+        early = [row.seq + 1 for row in self.records[channel_id].values() if row.time < time]
+        return min(max([run[0], *early]), run[1])
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         return {key: self._numbers.get(key, EMPTY) for key in keys}

@@ -16,18 +16,21 @@ from simulated.plain import PlainDevice
 from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
-from simulated.timeline import Timeline
+from simulated.timeline import EPOCH_MS, Timeline
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
+from tidelog.replica.requests import Job
 from tidelog.replica.revisions import shown as trace_record
 from tidelog.replica.steps import Event
+from tidelog.replica.surveys import Survey, Want
 from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Messages
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.parcels import Parcel
+from tidelog.wire.queries import Depth, Filter
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog.wire.topics import SERVICE, reply_topic
@@ -284,6 +287,33 @@ class Stage:
             rule=rule,
             max_bytes=int(said.get("max_bytes", 0)),
         )
+
+    def _device_choose(self, device: str, *words: str) -> None:
+        """``DEVICE choose [mode=manifest|preview|list] [newest=N] [authors=A,B] [kinds=0,16] [PATTERN...]``.
+
+        Also ``since=S`` and ``until=S``, in seconds from the beginning.
+        """
+        said = dict(_setting(word) for word in words if "=" in word)
+        chosen = Filter(
+            since=EPOCH_MS + int(1_000 * float(said["since"])) if "since" in said else 0,
+            until=EPOCH_MS + int(1_000 * float(said["until"])) if "until" in said else 0,
+            newest=int(said.get("newest", 0)),
+            authors=tuple(filter(None, said.get("authors", "").split(","))),
+            kinds=tuple(map(int, filter(None, said.get("kinds", "").split(",")))),
+            patterns=tuple(word for word in words if "=" not in word),
+        )
+        mode = said.get("mode", "delta")
+        if device in self.plains:
+            self.plains[device].choose(chosen, Depth.DELTA if mode == "delta" else Depth[mode.upper()])
+            return
+        depth = {"manifest": Depth.MANIFEST, "list": Depth.MANIFEST, "preview": Depth.PREVIEW}.get(mode)
+        survey = Survey(depth=depth, fetch=mode == "manifest") if depth else None
+        self.terminals[device].begin(Job(id=0, channels=None, filter=chosen, survey=survey))
+
+    def _device_fetch(self, device: str, channel: str, *seqs: str) -> None:
+        """``DEVICE fetch CHANNEL SEQ...``."""
+        want = Want(epoch=0, seqs=RangeSet.of(map(int, seqs)), told=True)
+        self.terminals[device].begin(Job(id=0, channels=(channel,), wants={channel: want}))
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""

@@ -112,13 +112,11 @@ class Terminal:
         max_bytes: int = 0,
     ) -> None:
         """The application syncs."""
-        job = Job(
-            id=next(self._jobs),
-            channels=channels,
-            wanted_only=wanted,
-            rule=rule or Rule(),
-            max_bytes=max_bytes,
-        )
+        self.begin(Job(id=0, channels=channels, wanted_only=wanted, rule=rule or Rule(), max_bytes=max_bytes))
+
+    def begin(self, job: Job) -> None:
+        """The application asks for something; the job's id is given here."""
+        job.id = next(self._jobs)
         self.syncs.add(job.id)
         self.do(lambda machine: machine.sync(job, self._timeline.now))
 

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from simulated.timeline import EPOCH_MS
 from tidelog.mqtt.loopback_broker import Delivery
 from tidelog.replica.ports import Holding
-from tidelog.replica.steps import Arrived, Event, Receipted, Refused, Renumbered, SyncEnded, Trouble
+from tidelog.replica.steps import (
+    Arrived,
+    Event,
+    Preview,
+    Receipted,
+    Refused,
+    Renumbered,
+    SyncEnded,
+    Trouble,
+)
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
@@ -28,6 +37,7 @@ from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import Estimate, Listed, Manifest, Query
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import read_delete, read_edit
 from tidelog.wire.standings import Told
@@ -58,6 +68,9 @@ _WORDS = {
     Push: "push",
     PrimedPush: "push",
     Fault: "fault",
+    Query: "query",
+    Manifest: "manifest",
+    Estimate: "estimate",
 }
 
 
@@ -79,7 +92,21 @@ def of_packet(delivery: Delivery, opened: Opened) -> list[str]:
         device = delivery.topic.split("/")[1]
         return [f"messages (parcel), {size}", *_parcel(frame, opened(device, frame))]
     json = " (JSON)" if encoding is Encoding.JSON else ""
+    if isinstance(frame, Query | Manifest | Estimate):
+        return [f"{_WORDS[type(frame)]}{json}, {size}", *_surveyed(frame)]
     return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
+
+
+def _surveyed(frame: Query | Manifest | Estimate) -> Iterable[str]:
+    match frame:
+        case Query():
+            return [*_query(frame), *_inside(frame.request)]
+        case Manifest():
+            more = "more" if frame.more else "complete"
+            return [f"answer {frame.rid}, {more}", *map(_listed, frame.channels)]
+        case Estimate():
+            pages = f"{frame.pages} pages, {frame.page_bytes} bytes"
+            return [f"answer {frame.rid}: {frame.records} records in {pages}"]
 
 
 def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
@@ -153,12 +180,34 @@ def _resync(frame: Resync) -> list[str]:
     return [f"request {frame.rid}, by token{room}", *grown, *changes, *map(_statement, frame.statements)]
 
 
+def _query(frame: Query) -> list[str]:
+    said = {
+        "since": _at(frame.filter.since) if frame.filter.since else "",
+        "until": _at(frame.filter.until) if frame.filter.until else "",
+        "newest": frame.filter.newest or "",
+        "authors": " ".join(frame.filter.authors),
+        "kinds": " ".join(map(str, frame.filter.kinds)),
+        "channels": " ".join(frame.filter.patterns),
+        "after": f"{frame.after.channel} {frame.after.seq}" if frame.after else "",
+    }
+    told = [f"{name} {value}" for name, value in said.items() if value]
+    return [f"{frame.depth.name.lower()}: {', '.join(told) or 'all'}"]
+
+
+def _listed(one: Listed) -> str:
+    floor = f", floor {one.floor}" if one.floor > 1 else ""
+    return (
+        f"{one.channel} epoch {one.epoch} to {one.head}{floor}: {shown(one.seqs)} of {sum(one.sizes)} bytes"
+    )
+
+
 def _page(frame: Page) -> list[str]:
     told = [f"{_told(one)}" for one in frame.told]
     gone = [f"no channel {name}" for name in frame.gone]
     content = frame.content
     records = [f"records, codec {content.codec}"] if content else []
-    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *records]
+    passing = [f"channel {one.place}: {shown(one.seqs)} pass" for one in frame.screened]
+    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *passing, *records]
 
 
 def _told(told: Told) -> str:
@@ -202,6 +251,10 @@ def _ended(event: SyncEnded) -> str:
     report = event.report
     if report is None:
         return f"sync {event.job} failed: {event.error.code if event.error else ''}"
+    if isinstance(event.found, Preview):
+        return f"preview {event.job}: {event.found.records} records, {event.found.bytes} bytes"
+    if event.found is not None:
+        return f"manifest {event.job}: {len(event.found)} records"
     gone = f", gone {' '.join(report.gone)}" if report.gone else ""
     end = "complete" if report.complete else "not complete"
     return (

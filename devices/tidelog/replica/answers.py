@@ -17,6 +17,7 @@ from tidelog.replica.ports import Shelf
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests
 from tidelog.replica.steps import Effects
+from tidelog.replica.surveys import previewed
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import LATER
 from tidelog.wire.errors import Code, ProtocolError, error_for
@@ -24,6 +25,7 @@ from tidelog.wire.frames import Delta, Fault, Part
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.mqttsize import plain_bytes
 from tidelog.wire.page_frames import Page
+from tidelog.wire.queries import Depth, Estimate, Manifest
 from tidelog.wire.ranges import RangeSet
 
 
@@ -83,6 +85,35 @@ class Answers:
             news = self._take(part, answered.job, effects) or news
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
 
+    def manifest(self, frame: Manifest, answered: Open, *, now: float, effects: Effects) -> None:
+        """Take a page of a manifest; after the last one, ask for what is lacking, or tell."""
+        job = answered.job
+        survey = job.survey
+        asked = all(answered.asked_for(one.channel) for one in frame.channels)
+        if survey is None or survey.depth is not Depth.MANIFEST or not asked:
+            effects.events.append(endings.failed(job, ProtocolError("a manifest that was not asked for")))
+            return
+        try:
+            survey.take(frame)
+        except ProtocolError as error:
+            effects.events.append(endings.failed(job, error))
+            return
+        if frame.more:
+            self.requests.resume(job)
+        elif not survey.fetch:
+            effects.events.append(endings.ended(job, now, found=survey.listings()))
+        else:
+            job.survey, job.wants = None, survey.lacking(self.holdings)
+            if job.wants:
+                self.requests.resume(job)
+            else:
+                self._end(answered, now=now, effects=effects)
+
+    def estimate(self, frame: Estimate, answered: Open, device: str, *, now: float, effects: Effects) -> None:
+        """Take what a sync would come to."""
+        found = previewed(frame, answered.question, device)
+        effects.events.append(endings.ended(answered.job, now, found=found))
+
     def fault(self, fault: Fault, waiting: Open, *, now: float, effects: Effects) -> None:
         """Take a fault: the request is put in full, put later, or given up."""
         if fault.code is Code.TOKEN and self.trust.forget(waiting.question.scope, effects):
@@ -110,7 +141,7 @@ class Answers:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         holding, fresh, voided = self.holdings.accept(part)
-        if not job.wanted_only and not job.max_bytes:
+        if job.wants_scope and not job.max_bytes:
             # With a budget only what came: repairs have none, and would bring the rest at once.
             asked = RangeSet([(_first(job, part.head), part.head + 1)])
             holding = self.holdings.want(part.channel, asked) or holding
@@ -140,8 +171,11 @@ class Answers:
         """After a page: the next one, or the end of the job."""
         if more or answered.left_over:
             self._go_on(answered, more=more, news=news, now=now, effects=effects)
-            return
-        if not answered.job.wanted_only:
+        else:
+            self._end(answered, now=now, effects=effects)
+
+    def _end(self, answered: Open, *, now: float, effects: Effects) -> None:
+        if answered.job.wants_scope:
             self._want_scope(answered, effects)
         for holding in self.holdings.by_channel.values():
             if answered.asked_for(holding.channel):

@@ -12,6 +12,7 @@ from tidelog.replica.tokens import Token, Tokens, scope_of
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, STATEMENTS_MAX
 from tidelog.wire.page_frames import Resync
+from tidelog.wire.queries import NO_FILTER, Cursor, Depth, Filter, Query
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Differences, Standing, Standings, differences
 from tidelog.wire.statements import Statement
@@ -31,11 +32,17 @@ class Aim:
         channels: which ones, ``None`` for all.
         rule: which records come, and in what order.
         wanted_only: only what was asked for before.
+        filter: only what passes; ``None`` for all.
     """
 
     channels: tuple[str, ...] | None
     rule: Rule
     wanted_only: bool = False
+    filter: Filter | None = None
+
+    def admits(self, channel: str) -> bool:
+        """Whether the filter is about this channel."""
+        return self.filter is None or self.filter.admits(channel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,9 @@ class Question:
         left_over: channels in scope that were stated as not wanted now, as their have-sets did not fit.
         scope: what a token in the answer is for; empty where none is asked for.
         dictionary: id of the one that may come before the context of the answer.
+        depth: what is asked for.
+        filter: of which records; ``None`` for all.
+        after: where a manifest goes on.
     """
 
     request: SyncRequest | Resync
@@ -82,6 +92,18 @@ class Question:
     left_over: frozenset[str] = frozenset()
     scope: bytes = b""
     dictionary: int = 0
+    depth: Depth = Depth.DELTA
+    filter: Filter | None = None
+    after: Cursor | None = None
+
+    @property
+    def frame(self) -> SyncRequest | Resync | Query:
+        """The request as it goes out."""
+        if self.depth is Depth.DELTA and self.filter is None:
+            return self.request
+        return Query(
+            request=self.request, depth=self.depth, filter=self.filter or NO_FILTER, after=self.after
+        )
 
 
 def scope(aim: Aim, ability: Ability) -> bytes:
@@ -136,6 +158,7 @@ def _resync(token: Token, found: Differences, *, rid: int, aim: Aim) -> Question
         rule=aim.rule,
         scope=token.scope,
         dictionary=token.dictionary,
+        filter=aim.filter,
     )
 
 
@@ -162,10 +185,12 @@ def in_full(
         served: channels that are done; they are stated as not wanted now.
     """
     # More are beyond what a service keeps of a device: it will have no room for them either.
-    names = _stated(aim, holdings, gone)[:STATEMENTS_MAX]
+    names = list(filter(aim.admits, _stated(aim, holdings, gone)))[:STATEMENTS_MAX]
     statements, left_over = _statements(aim, holdings, names, set(served))
     # A token of named channels would not stand for those that were left out because they are gone.
     named = aim.channels is None or len(names) == len(aim.channels)
+    # Nor does one that was asked for by patterns stand for all channels.
+    named = named and not (aim.filter is not None and aim.filter.patterns)
     whole = ability.pages and named and all(_is_whole(one, holdings) for one in statements)
     request = SyncRequest(
         rid=rid,
@@ -193,6 +218,7 @@ def in_full(
         left_over=left_over,
         scope=scope(aim, ability) if whole else b"",
         dictionary=ability.dictionary,
+        filter=aim.filter,
     )
 
 

@@ -6,17 +6,17 @@ What the machine asked for by itself has no caller to tell: its errors are troub
 from __future__ import annotations
 
 from tidelog.replica.requests import Job
-from tidelog.replica.steps import SyncEnded, Trouble
+from tidelog.replica.steps import Found, SyncEnded, Trouble
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, UsageError, error_for
 
 
-def ended(job: Job, now: float) -> SyncEnded:
-    """Everything in scope is there; an error where nothing that was named can be had."""
+def ended(job: Job, now: float, *, found: Found = None) -> SyncEnded:
+    """Everything in scope is there, or was told; an error where nothing that was named can be had."""
     if job.channels and job.gone.issuperset(job.channels):
         names = ", ".join(repr(name) for name in job.channels)
         error = error_for(Code.NO_CHANNEL, f"no such channel, or not this user's: {names}")
         return SyncEnded(job=job.id, error=error)
-    return SyncEnded(job=job.id, report=job.report(now, complete=True))
+    return SyncEnded(job=job.id, report=job.report(now, complete=True), found=found)
 
 
 def spent(job: Job, now: float) -> SyncEnded:

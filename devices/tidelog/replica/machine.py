@@ -38,6 +38,7 @@ from tidelog.wire.page_frames import Page
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import Estimate, Manifest
 from tidelog.wire.ranges import RangeSet
 
 
@@ -167,8 +168,10 @@ class Machine:
     def sync(self, job: Job, now: float) -> Step:
         """Begin a sync; its end comes as `SyncEnded`."""
         job.started, job.primed = now, self._trust.primed
-        if job.channels is None and not job.wanted_only:
+        if job.channels is None and job.survey is None and job.wants_scope:
             self._repairs.cancel_resume()
+        if job.wants and not any(want.left(name, self.holdings) for name, want in job.wants.items()):
+            return Step(events=(endings.ended(job, now),))
         self._requests.add(job)
         return Step()
 
@@ -319,6 +322,16 @@ class Machine:
     def _on_primed(self, frame: PrimedPush, _size: int, now: float, effects: Effects) -> None:
         self._pushes.take_primed(frame, now, effects)
 
+    def _on_manifest(self, frame: Manifest, size: int, now: float, effects: Effects) -> None:
+        answered = self._answered(frame.rid, size)
+        if answered is not None:
+            self._answers.manifest(frame, answered, now=now, effects=effects)
+
+    def _on_estimate(self, frame: Estimate, size: int, now: float, effects: Effects) -> None:
+        answered = self._answered(frame.rid, size)
+        if answered is not None:
+            self._answers.estimate(frame, answered, self._device, now=now, effects=effects)
+
     def _on_piece(self, piece: Piece, _size: int, _now: float, effects: Effects) -> None:
         if not self._dictionaries.expects(piece):
             self.strays += 1
@@ -355,4 +368,6 @@ class Machine:
         PrimedPush: _on_primed,
         Fault: _on_fault,
         Piece: _on_piece,
+        Manifest: _on_manifest,
+        Estimate: _on_estimate,
     }

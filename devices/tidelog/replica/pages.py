@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidelog.codec.context import Entry
 from tidelog.codec.dictionaries import BUILTIN, builtin
@@ -14,7 +14,7 @@ from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Part, Record
 from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog.wire.standings import Standings
+from tidelog.wire.standings import Standing, Standings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,9 @@ def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
     if page.content is not None:
         held = ShelfHeld(shelf, account, question.rule, unprimed)
         dictionary = _dictionary(question.dictionary, shelf) if page.content.dictionary else b""
-        arrivals = unpack(page.content, list(account), rule=question.rule, held=held, dictionary=dictionary)
+        standings = list(account) if question.filter is None else _screened(account, page)
+        rule = question.rule if question.filter is None else replace(question.rule, newest=0)
+        arrivals = unpack(page.content, standings, rule=rule, held=held, dictionary=dictionary)
     told = {channel: one.voids for channel, one in named.items()}
     parts = _parts(account, told, {arrival.channel: arrival for arrival in arrivals})
     for arrival in arrivals:
@@ -63,6 +65,14 @@ def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
             account.add(channel, seqs)
     dead = tuple((channel, one.epoch, one.dead) for channel, one in named.items() if one.dead)
     return Opened(parts=parts, account=account, dead=dead)
+
+
+def _screened(account: Standings, page: Page) -> list[Standing]:
+    """The account where only what passes the filter is asked for, as the page says."""
+    wants = dict(page.screened)
+    if any(place >= len(account) for place in wants):
+        raise ProtocolError("records pass of a channel that is not in the account")
+    return [replace(one, want=wants.get(place, EMPTY)) for place, one in enumerate(account)]
 
 
 def _dictionary(number: int, shelf: Shelf) -> bytes:

@@ -14,6 +14,7 @@ from tidelog.codec.page import Rule
 from tidelog.replica.asking import Ability, Aim, Question, by_token, in_full, scope
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.steps import Chance, SyncReport
+from tidelog.replica.surveys import Survey, Want, is_cheaper, survey_question, wanted_question
 from tidelog.replica.tokens import Tokens
 from tidelog.replica.tuning import Tuning, backoff
 from tidelog.wire.frames import SyncRequest
@@ -21,6 +22,7 @@ from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, ROOM_BYTES_MI
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Resync
+from tidelog.wire.queries import Depth, Filter, Query
 from tidelog.wire.topics import reply_topic, sync_topic
 
 _LENGTH_BYTES = 2
@@ -45,6 +47,10 @@ class Job:
         channels: which ones, ``None`` for all.
         wanted_only: top up what was asked for before, instead of everything.
         rule: which records come, and in what order.
+        filter: only what passes; ``None`` for all.
+        survey: what it wants to hear first, or instead.
+        wants: records that it asks for by their numbers; ``None`` where it does not.
+        cheaper: whether it asks for a manifest first where that takes less.
         max_bytes: what the whole may take, MQTT bytes both ways without repetitions; 0 for no bound.
         primed: whether pages may be made for what the device holds; not after one did not come out right.
         repair: whether the machine itself asked.
@@ -58,6 +64,10 @@ class Job:
     channels: tuple[str, ...] | None
     wanted_only: bool = False
     rule: Rule = field(default_factory=Rule)
+    filter: Filter | None = None
+    survey: Survey | None = None
+    wants: dict[str, Want] | None = None
+    cheaper: bool = False
     max_bytes: int = 0
     primed: bool = True
     repair: bool = False
@@ -78,7 +88,12 @@ class Job:
     @property
     def aim(self) -> Aim:
         """What it is after."""
-        return Aim(channels=self.channels, rule=self.rule, wanted_only=self.wanted_only)
+        return Aim(channels=self.channels, rule=self.rule, wanted_only=self.wanted_only, filter=self.filter)
+
+    @property
+    def wants_scope(self) -> bool:
+        """Whether everything in scope counts as asked for, not only what comes."""
+        return not self.wanted_only and self.filter is None and (self.wants is None or self.cheaper)
 
     @property
     def left_bytes(self) -> int:
@@ -243,7 +258,7 @@ class Requests:
         now: float,
         *,
         plain: Callable[[Job], bool] = lambda _job: False,
-    ) -> SyncRequest | Resync | Spent | None:
+    ) -> SyncRequest | Resync | Query | Spent | None:
         """The request to send now: the open one again if it is due, or the first job's.
 
         Args:
@@ -284,15 +299,26 @@ class Requests:
         self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
         context_bytes = self._ability.context_bytes if job.primed else 0
         ability = replace(self._ability, context_bytes=context_bytes, plain=plain)
-        return by_token(job.aim, holdings, tokens, ability, rid=self._rid, gone=job.gone) or in_full(
-            job.aim, holdings, ability, rid=self._rid, gone=job.gone, served=job.served
-        )
+        if job.wants is not None:
+            return wanted_question(job.aim, job.wants, holdings, ability, rid=self._rid)
+        if job.survey is not None and job.survey.depth is Depth.MANIFEST:
+            return survey_question(job.aim, job.survey, ability, rid=self._rid)
+        question = by_token(job.aim, holdings, tokens, ability, rid=self._rid, gone=job.gone)
+        if question is None:
+            question = in_full(job.aim, holdings, ability, rid=self._rid, gone=job.gone, served=job.served)
+            if job.cheaper and not job.rounds and is_cheaper(question, holdings, job.aim):
+                job.survey = Survey(depth=Depth.MANIFEST, fetch=True)
+                return survey_question(job.aim, job.survey, ability, rid=self._rid)
+        if job.survey is not None:
+            newest = Filter(newest=job.rule.newest)
+            question = replace(question, depth=job.survey.depth, filter=job.filter or newest)
+        return question
 
     def _budgeted(self, job: Job, question: Question) -> Question | None:
         """Bound the answer by what the request leaves of the budget; ``None`` where that is too little."""
         if not job.max_bytes:
             return question
-        asked = replace(question.request, room=PACKET_BYTES_MAX)
+        asked = replace(question, request=replace(question.request, room=PACKET_BYTES_MAX)).frame
         up = publish_bytes(sync_topic(self._device), len(encode(asked)), qos=0, version5=True)
         up = 0 if job.waiting else up  # a repetition is not counted
         down = publish_bytes(reply_topic(self._device), 0, qos=0, version5=True) + _LENGTH_BYTES
@@ -301,13 +327,13 @@ class Requests:
             return None
         return replace(question, request=replace(question.request, room=room))
 
-    def _ask(self, job: Job, question: Question, now: float, tries: int) -> SyncRequest | Resync:
+    def _ask(self, job: Job, question: Question, now: float, tries: int) -> SyncRequest | Resync | Query:
         wait = backoff(self._tuning.answer_timeout, tries, self._tuning.backoff_max, self._chance)
         earlier = (*self.open.earlier, replace(self.open, earlier=()))[-_EARLIER_MAX:] if self.open else ()
         self.open = Open(job=job, question=question, due=now + wait, tries=tries, earlier=earlier)
         job.rounds += 1
         job.asked.append(self._rid)
-        return question.request
+        return question.frame
 
     def answered(self, rid: int) -> Open | None:
         """Take an answer: the request that it belongs to, no longer open, or ``None`` for a stale one."""

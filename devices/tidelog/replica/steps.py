@@ -104,12 +104,56 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A record that the service has, as a manifest tells.
+
+    Attributes:
+        channel: the channel's name.
+        seq: its number there.
+        size: of its whole body, bytes.
+    """
+
+    channel: str
+    seq: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a sync would bring and take.
+
+    Attributes:
+        records: how many records.
+        bytes: MQTT bytes both ways, headers included, about.
+        body_bytes: of the whole bodies.
+        rounds: requests.
+    """
+
+    records: int
+    bytes: int
+    body_bytes: int
+    rounds: int
+
+
+Found = Preview | tuple[Listing, ...] | None
+"""What a survey told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncEnded:
-    """A sync is over: with a report, or with an error."""
+    """A sync is over: with a report, or with an error.
+
+    Attributes:
+        job: which one.
+        report: what it came to.
+        error: why it goes no further.
+        found: what was only to be told: a `tidelog.replica.surveys.Preview`, or the listings of a manifest.
+    """
 
     job: int
     report: SyncReport | None = None
     error: TidelogError | None = None
+    found: Found = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ MALFORMED where the type or the form is wrong, LIMIT where only the size is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -14,11 +15,15 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.limits import (
     BODY_BYTES_MAX,
+    BODY_SIZE_STOP,
     CHANNEL_BYTES_MAX,
     CONTENT_TYPE_BYTES_MAX,
     DICTIONARY_DEFLATED_BYTES_MAX,
     DICTIONARY_STOP,
     FAULT_TEXT_BYTES_MAX,
+    FILTER_NAMES_MAX,
+    MANIFEST_RECORDS_MAX,
+    MAX_BODY_MIN,
     OUTBOX_ID_BYTES,
     PACKET_BYTES_MAX,
     PAGE_BYTES_MAX,
@@ -27,6 +32,7 @@ from tidelog.wire.limits import (
     TRAINED_ID_MIN,
     USER_BYTES_MAX,
 )
+from tidelog.wire.queries import Depth
 from tidelog.wire.ranges import RangeSet
 
 T = TypeVar("T")
@@ -132,6 +138,41 @@ def user(value: object) -> str:
     if isinstance(value, str) and len(value) <= USER_BYTES_MAX and _is_user(value):
         return value
     raise ProtocolError(f"not a user name: {shown(value)}")
+
+
+def pattern(value: object) -> str:
+    """An MQTT filter of channels' names."""
+    if isinstance(value, str) and len(value) <= CHANNEL_BYTES_MAX and topics.is_pattern(value):
+        return value
+    raise ProtocolError(f"not a pattern of channels: {shown(value)}")
+
+
+def named(value: object, read: Callable[[object], T], what: str) -> tuple[T, ...]:
+    """What a filter names, each once."""
+    return tuple(distinct([read(item) for item in items(value, FILTER_NAMES_MAX, what)], what))
+
+
+def max_body(value: object) -> int:
+    """A filter's bound on bodies, bytes; 0 for none."""
+    size = uint(value, BODY_SIZE_STOP, "max_body")
+    if 0 < size < MAX_BODY_MIN:
+        raise ProtocolError(f"max_body is below {MAX_BODY_MIN}", wire_code=Code.LIMIT)
+    return size
+
+
+def depth(value: object) -> Depth:
+    """What a query asks for."""
+    number = uint(value, 1 << 8, "the depth of a query")
+    try:
+        return Depth(number)
+    except ValueError as error:
+        raise ProtocolError(f"unknown depth {number}", wire_code=Code.UNSUPPORTED) from error
+
+
+def listed(sets: Iterable[RangeSet]) -> None:
+    """Check that sets of which each seq has an entry of its own are no larger than a manifest."""
+    if sum(seqs.count for seqs in sets) > MANIFEST_RECORDS_MAX:
+        raise ProtocolError(f"more than {MANIFEST_RECORDS_MAX} records", wire_code=Code.LIMIT)
 
 
 def content_type(value: object) -> str:

@@ -8,6 +8,7 @@ from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest
 from tidelog.wire.json_messages import kind_and_type
+from tidelog.wire.json_queries import taken
 from tidelog.wire.json_ranges import from_ranges, to_ranges
 from tidelog.wire.json_revisions import from_body, to_body
 from tidelog.wire.jsontext import JsonValue, Object
@@ -23,6 +24,7 @@ from tidelog.wire.limits import (
     STATEMENTS_MAX,
     TIME_MS_STOP,
 )
+from tidelog.wire.queries import Query
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.statements import Statement
 
@@ -53,8 +55,9 @@ def from_sync(frame: SyncRequest) -> dict[str, JsonValue]:
     return given | {name: True for name in ("oldest_first", "live", "plain") if getattr(frame, name)}
 
 
-def to_sync(given: Object) -> SyncRequest:
-    """Read a request."""
+def to_sync(given: Object) -> SyncRequest | Query:
+    """Read a request; with a filter or for less than records, it is a query."""
+    chosen = taken(given)
     channels = given.optional("channels", _to_channels, None)
     have = _to_have(given.take("have", {}))
     want = _to_want(given.take("want", {}))
@@ -74,7 +77,10 @@ def to_sync(given: Object) -> SyncRequest:
         plain=given.flag("plain"),
     )
     given.done()
-    return frame
+    if chosen is None:
+        return frame
+    depth, filter_, after = chosen
+    return Query(request=frame, depth=depth, filter=filter_, after=after)
 
 
 def _statement(name: str, have: dict[str, tuple[int, RangeSet]], want: dict[str, RangeSet]) -> Statement:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
+from tidelog.wire import (
+    fields,
+    json_dictionaries,
+    json_messages,
+    json_primed,
+    json_queries,
+    json_sync,
+    jsontext,
+)
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
@@ -18,6 +26,7 @@ from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import Estimate, Manifest, Query
 
 _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "message": json_messages.to_message,
@@ -30,6 +39,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "fetch": json_dictionaries.to_fetch,
     "piece": json_dictionaries.to_piece,
     "primed": json_primed.to_primed,
+    "manifest": json_queries.to_manifest,
+    "estimate": json_queries.to_estimate,
 }
 
 
@@ -45,6 +56,8 @@ def encode(frame: Frame) -> bytes:
     """
     if isinstance(frame, Fetch | Piece):
         return jsontext.dumps(json_dictionaries.written(frame))
+    if isinstance(frame, Query | Manifest | Estimate):
+        return jsontext.dumps(_queried(frame))
     return jsontext.dumps(_written(frame))
 
 
@@ -69,6 +82,18 @@ def request_id(payload: bytes) -> int:
         ProtocolError: it cannot be read.
     """
     return Object(jsontext.loads(payload), "a payload").uint("id", REQUEST_ID_STOP)
+
+
+def _queried(frame: Query | Manifest | Estimate) -> dict[str, JsonValue]:
+    match frame:
+        case Query():
+            if not isinstance(frame.request, SyncRequest):
+                raise UsageError("no JSON form of a request by token", code="encoding")
+            return json_queries.from_query(frame, json_sync.from_sync(frame.request))
+        case Manifest():
+            return json_queries.from_manifest(frame)
+        case Estimate():
+            return json_queries.from_estimate(frame)
 
 
 def _written(  # noqa: PLR0911 - one a type

@@ -83,6 +83,15 @@ KIND_STOP: Final = 256
 REVISION_SEQS_MAX: Final = 65_536
 """Records that one delete voids: each is looked at before it is stored."""
 
+FILTER_NAMES_MAX: Final = 64
+"""Authors, kinds or patterns of one filter: each author is a range of the index."""
+
+MAX_BODY_MIN: Final = 1_024
+"""The least bound on bodies of a filter: smaller ones prime pages, and must be whole."""
+
+MANIFEST_RECORDS_MAX: Final = 16_384
+"""Records told in one page of a manifest: the work of a packet of them."""
+
 REQUEST_ID_STOP: Final = 65_536
 """Request ids are below this: three bytes at most, and random enough to tell a stale answer."""
 

@@ -16,6 +16,7 @@ from tidelog.wire import (
     packed_pages,
     packed_parcels,
     packed_primed,
+    packed_queries,
     packed_sync,
 )
 from tidelog.wire.cbor import Value
@@ -27,6 +28,7 @@ from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERS
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import Estimate, Manifest, Query
 
 FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensible=True)
 
@@ -58,6 +60,9 @@ def encode(frame: Frame) -> bytes:
         case Fetch() | Piece():
             kind, items = packed_dictionaries.written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
+        case Query() | Manifest() | Estimate():
+            kind, items = packed_queries.written(frame)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
         case _:
             kind, items = _written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
@@ -88,6 +93,8 @@ def decode(payload: bytes) -> Frame:
     items = cbor.loads(payload, start=1)
     if kind in (Type.FETCH, Type.PIECE):
         return packed_dictionaries.read(kind, items)
+    if kind in packed_queries.READERS:
+        return packed_queries.READERS[kind](items)
     return _read(kind, items)
 
 
@@ -99,6 +106,8 @@ def request_id(payload: bytes) -> int:
     """
     if payload[:1] == _FIRST_BYTES[Type.RESYNC]:
         return packed_pages.resync_id(payload)
+    if payload[:1] == _FIRST_BYTES[Type.QUERY]:
+        return packed_queries.query_id(cbor.loads(payload, start=1))
     if payload[:1] not in (_FIRST_BYTES[Type.SYNC], _FIRST_BYTES[Type.FETCH]):
         return 0
     return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")

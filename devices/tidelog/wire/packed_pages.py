@@ -21,12 +21,12 @@ from tidelog.wire.limits import (
     TOKEN_BYTES,
 )
 from tidelog.wire.packed_sync import from_statements, to_set, to_statements
-from tidelog.wire.page_frames import Content, Page, Resync
+from tidelog.wire.page_frames import Content, Page, Resync, Screened
 from tidelog.wire.standings import Change, Growth, Told
 
 REST: Final = Layout(what="a resync", required=0, defaults=(b"", 0, [], []), extensible=True)
 CHANGE: Final = Layout(what="a change", required=2, defaults=(b"",))
-HEADER: Final = Layout(what="a page's header", required=0, defaults=([], b"", [], 0), extensible=True)
+HEADER: Final = Layout(what="a page's header", required=0, defaults=([], b"", [], 0, []), extensible=True)
 TOLD: Final = Layout(what="what a page tells", required=1, defaults=(None, 1, b"", b""))
 NAMES: Final = Layout(what="new names", required=0, defaults=([], []))
 
@@ -126,7 +126,11 @@ def _to_changes(items: object) -> tuple[Change, ...]:
 
 def from_page(frame: Page) -> bytes:
     """Write a page, without the first byte."""
-    header = HEADER.trimmed([_from_told(frame.told), frame.token, list(frame.gone), frame.dictionary])
+    screened: list[Value] = list(
+        chain.from_iterable([one.place, runs.encode(one.seqs)] for one in frame.screened)
+    )
+    told = _from_told(frame.told)
+    header = HEADER.trimmed([told, frame.token, list(frame.gone), frame.dictionary, screened])
     content = frame.content
     flags = (_MORE if frame.more else 0) | (_HEADER if header else 0)
     if content is not None:
@@ -182,9 +186,10 @@ def to_page(payload: bytes) -> Page:
     told: tuple[Told, ...] = ()
     gone: tuple[str, ...] = ()
     token, dictionary = b"", 0
+    screened: tuple[Screened, ...] = ()
     if flags & _HEADER:
         header, rest = _cut(rest)
-        told, token, gone, dictionary = _to_header(header)
+        told, token, gone, dictionary, screened = _to_header(header)
     return Page(
         rid=int.from_bytes(payload[1:at]),
         more=bool(flags & _MORE),
@@ -192,12 +197,15 @@ def to_page(payload: bytes) -> Page:
         gone=gone,
         token=token,
         dictionary=dictionary,
+        screened=screened,
         content=_to_content(flags, rest),
     )
 
 
-def _to_header(data: bytes) -> tuple[tuple[Told, ...], bytes, tuple[str, ...], int]:
-    told_, token, gone_, dictionary = HEADER.filled(cbor.loads(data, start=0))
+def _to_header(
+    data: bytes,
+) -> tuple[tuple[Told, ...], bytes, tuple[str, ...], int, tuple[Screened, ...]]:
+    told_, token, gone_, dictionary, screened = HEADER.filled(cbor.loads(data, start=0))
     rows = [TOLD.filled(item) for item in fields.items(told_, STATEMENTS_MAX, "channels")]
     epochs = series.read_epochs([row[1] for row in rows])
     told = tuple(
@@ -221,7 +229,20 @@ def _to_header(data: bytes) -> tuple[tuple[Told, ...], bytes, tuple[str, ...], i
         fields.octets(token, "a token"),
         tuple(gone),
         fields.uint(dictionary, DICTIONARY_STOP, "a dictionary"),
+        _to_screened(screened),
     )
+
+
+def _to_screened(value: object) -> tuple[Screened, ...]:
+    items = fields.items(value, 2 * STATEMENTS_MAX, "what passes")
+    if len(items) % 2:
+        raise ProtocolError("what passes is cut short")
+    places = [fields.uint(place, STATEMENTS_MAX, "a channel's place") for place in items[::2]]
+    fields.distinct(places, "channels of which something passes")
+    screened = tuple(map(Screened, places, map(to_set, items[1::2])))
+    if not all(one.seqs for one in screened):
+        raise ProtocolError("nothing of a channel passes")
+    return screened
 
 
 def _to_channel(value: object) -> str | int:

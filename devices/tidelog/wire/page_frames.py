@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
 
@@ -49,6 +50,18 @@ class Model(NamedTuple):
     context_bytes: int = 0
     memory_bytes: int = 1 << 20
     order: int = 6
+
+
+class Screened(NamedTuple):
+    """What passes a filter and is lacking of a channel.
+
+    Attributes:
+        place: the channel's, in the account as the page's header leaves it.
+        seqs: at least one.
+    """
+
+    place: int
+    seqs: RangeSet
 
 
 MODEL_ORDERS: Final = (6, 4, 5, 8)
@@ -93,6 +106,7 @@ class Page:
         gone: channels of the account that do not exist or that this device may not read.
         token: what the device may name its account by from now on; empty where there is none, or it has one.
         dictionary: id of a dictionary that the device would gain from; 0 for none.
+        screened: in the answer to a filter, by place: the only seqs lacking that the page's parts are about.
         content: the records; ``None`` for none.
     """
 
@@ -102,4 +116,5 @@ class Page:
     gone: tuple[str, ...] = ()
     token: bytes = b""
     dictionary: int = 0
+    screened: tuple[Screened, ...] = ()
     content: Content | None = None

@@ -136,6 +136,14 @@ def is_channel(name: str) -> bool:
     )
 
 
+def is_pattern(text: str) -> bool:
+    """Whether it is an MQTT filter that may match names of channels (MQTT 3.1.1, section 4.7)."""
+    *before, last = text.split("/")
+    if last == "#":
+        return not before or is_pattern("/".join(before))
+    return is_channel("/".join("x" if level == "+" else level for level in (*before, last)))
+
+
 def is_user(name: str) -> bool:
     """Whether it may name a user: as a channel, one level only."""
     return "/" not in name and is_channel(name) and len(name.encode()) <= USER_BYTES_MAX

@@ -15,6 +15,7 @@ from tidelog_cli.backlog import Backlog
 from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.identity import Identity
+from tidelog_cli.moments import moment
 from tidelog_cli.session import device_at_rest
 from tidelog_cli.terminal import note, print_json, print_line
 
@@ -26,10 +27,20 @@ _OUTBOX_POLL_SECONDS = 0.02
 @app.command()
 def sync(
     *,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option("--channel", metavar="CHANNEL", help="Only this channel; more than once. Default: all."),
-    ] = None,
+    channel: options.Channels = None,
+    peer: options.Peers = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    newest: options.Newest = None,
+    author: options.Authors = None,
+    kind: options.Kinds = None,
+    manifest: Annotated[
+        bool,
+        typer.Option(
+            "--manifest",
+            help="Do not say what this device has: hear what there is, then ask for what is missing.",
+        ),
+    ] = False,
     wanted: Annotated[
         bool, typer.Option("--wanted", help="Only top up what was asked for before, instead of everything.")
     ] = False,
@@ -40,9 +51,6 @@ def sync(
             metavar="BYTES",
             help="What the whole may take, at least 256: MQTT bytes both ways, repetitions aside.",
         ),
-    ] = None,
-    newest: Annotated[
-        int | None, typer.Option("--newest", metavar="N", help="Only the newest N of each channel.")
     ] = None,
     order: Annotated[
         Literal["newest", "oldest", "channels"],
@@ -62,6 +70,8 @@ def sync(
     as_json: options.Json = False,
 ) -> None:
     """Fetch what this device lacks.
+
+    With a choice of records only those come; the others are still missing, and not asked for.
 
     First it sends what waits in the outbox. Then it says what the sync brought and cost: MQTT bytes on the
     socket, headers included; beside it what the same records would have cost as one PUBLISH each at QoS 1,
@@ -83,9 +93,15 @@ def sync(
         _empty_outbox(session, timeout)
         report = session.sync(
             channels=channel or None,
+            peers=peer or None,
+            since=moment(since),
+            until=moment(until),
+            newest=newest,
+            authors=author or None,
+            kinds=kind or None,
+            mode="manifest" if manifest else "delta",
             wanted=wanted,
             max_bytes=max_bytes,
-            newest=newest,
             order=order,
             timeout=timeout,
         )

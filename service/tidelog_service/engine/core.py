@@ -10,6 +10,7 @@ from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
 from tidelog.wire.page_frames import Resync
+from tidelog.wire.queries import Depth, Filter, Query
 from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
@@ -150,21 +151,25 @@ class Engine:
     def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
         """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest | Resync | Fetch):
+        if not isinstance(request, SyncRequest | Resync | Query | Fetch):
             raise TypeError(f"not a request: {request!r}")
         if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
             return self._busy(question, request, "too many requests")
-        if isinstance(request, Resync) or (isinstance(request, SyncRequest) and request.pages):
-            return Asked(question.terminal, request)
+        filter_ = request.filter if isinstance(request, Query) else None
+        inner = request.request if isinstance(request, Query) else request
+        if isinstance(request, Query) and request.depth:
+            return self._survey(question, request, now_ms)
+        if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
+            return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
         try:
-            if isinstance(request, Fetch):
-                return self._lend(question, request)
-            return self._answer(question, request, now_ms)
+            if isinstance(inner, Fetch):
+                return self._lend(question, inner)
+            return self._answer(question, inner, filter_, now_ms)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest | Resync | Fetch, text: str) -> Reply:
+    def _busy(self, question: Question, request: SyncRequest | Resync | Query | Fetch, text: str) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
         bounded = not isinstance(request, Fetch) and request.room
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
@@ -175,7 +180,22 @@ class Engine:
         self.tally["lent"] += 1
         return Reply(question.device, wire.encode(piece, question.encoding))
 
-    def _answer(self, question: Question, request: SyncRequest, now_ms: int) -> Reply:
+    def _survey(self, question: Question, query: Query, now_ms: int) -> Reply:
+        """Answer a query for less than records."""
+        survey = self._paging.manifest if query.depth is Depth.MANIFEST else self._paging.preview
+        try:
+            payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
+        except ProtocolError as error:
+            self.tally["refused_" + error.wire_code.word] += 1
+            text = "" if error.wire_code is Code.TOKEN else str(error)
+            fault = Fault(code=error.wire_code, rid=query.rid, text=text)
+            return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+        except Unavailable:
+            return self._busy(question, query, "the store does not answer")
+        self.tally["surveyed"] += 1
+        return Reply(question.device, payload)
+
+    def _answer(self, question: Question, request: SyncRequest, filter_: Filter | None, now_ms: int) -> Reply:
         self._attendance.asked(
             question.device,
             question.encoding,
@@ -187,6 +207,7 @@ class Engine:
             request,
             logs=self._store.logs_of(question.terminal.user_id),
             store=self._store,
+            filter_=filter_,
             encoding=question.encoding,
             page_bytes_max=self._bounds.page_bytes,
         )

@@ -12,9 +12,11 @@ from tidelog.wire import payload as wire
 from tidelog.wire.frames import Delta, Part, Record, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import concerns, voided_by
 from tidelog.wire.statements import Statement
+from tidelog_service.engine.filtering import passing
 from tidelog_service.engine.ports import Log, NewRow, Row, Store
 
 FRAME_BYTES = 24
@@ -46,7 +48,13 @@ class Page:
 
 
 def answer(
-    request: SyncRequest, *, logs: dict[str, Log], store: Store, encoding: Encoding, page_bytes_max: int
+    request: SyncRequest,
+    *,
+    logs: dict[str, Log],
+    store: Store,
+    encoding: Encoding,
+    page_bytes_max: int,
+    filter_: Filter | None = None,
 ) -> Page:
     """Build one page of what the device lacks.
 
@@ -56,6 +64,7 @@ def answer(
         store: read by primary-key ranges only.
         encoding: of the answer.
         page_bytes_max: the operator's bound on the payload.
+        filter_: which records are asked for; ``None`` for all.
 
     Returns:
         the page; it exceeds the budget only where a single record does.
@@ -64,9 +73,13 @@ def answer(
         Unavailable: the store failed.
     """
     budget = min(request.page_bytes, page_bytes_max)
-    builder = _Builder(request=request, store=store, encoding=encoding, room=budget - FRAME_BYTES)
+    builder = _Builder(
+        request=request, store=store, encoding=encoding, room=budget - FRAME_BYTES, filter=filter_
+    )
     stated = {statement.channel: statement for statement in request.statements}
     for log in _scope(request, logs):
+        if filter_ is not None and not filter_.admits(log.name):
+            continue
         builder.visit(log, stated.get(log.name))
     gone = tuple(name for name in stated if name not in logs)
     return _fitted(builder.delta(gone), budget=budget, encoding=encoding, oldest_first=request.oldest_first)
@@ -115,6 +128,7 @@ class _Builder:
     store: Store
     encoding: Encoding
     room: int
+    filter: Filter | None = None
     records_left: int = PAGE_RECORDS_MAX
     parts: list[Part] = field(default_factory=list)
     more: bool = False
@@ -122,8 +136,8 @@ class _Builder:
 
     def visit(self, log: Log, statement: Statement | None) -> None:
         """Add what the device lacks of one channel, as far as there is room."""
-        lacks = missing(log, statement)
-        if not lacks and not _news(log, statement):
+        lacks, looked_at_all = self._lacking(log, statement)
+        if not lacks and ((statement is None and self.filter is not None) or not _news(log, statement)):
             return
         cost = PART_BYTES + len(log.name.encode())
         if self.parts and (self.room <= cost or self.records_left <= 0):
@@ -131,7 +145,7 @@ class _Builder:
             return
         self.room -= cost
         records, voids, rest = self._read(log, lacks, _had(log, statement))
-        self.more = self.more or rest
+        self.more = self.more or rest or not looked_at_all
         if rest and not records and not voids and self.parts:
             return
         self.parts.append(
@@ -144,6 +158,21 @@ class _Builder:
                 records=tuple(sorted(records, key=lambda record: record.seq)),
             )
         )
+
+    def _lacking(self, log: Log, statement: Statement | None) -> tuple[RangeSet, bool]:
+        """What is lacking and passes the filter, and whether that is all of it."""
+        if self.filter is None:
+            return missing(log, statement), True
+        found = passing(
+            self.filter,
+            log,
+            self.store,
+            have=_had(log, statement),
+            want=statement.want if statement is not None else None,
+            count_max=PAGE_RECORDS_MAX,
+            oldest_first=self.request.oldest_first,
+        )
+        return found.seqs, not found.rest
 
     def _read(self, log: Log, lacks: RangeSet, have: RangeSet) -> tuple[list[Record], RangeSet, bool]:
         """Read as many of the missing as fit.
@@ -165,7 +194,7 @@ class _Builder:
         taken = rows[: self._fitting(rows)]
         # A store may stop anywhere after the first row: only what lies before the last one was looked at.
         seen = lacks & self._passed(taken[-1].seq) if taken else EMPTY if rows else lacks
-        told = [row for row in taken if concerns(row.kind, row.body, have)]
+        told = [row for row in taken if self.filter is not None or concerns(row.kind, row.body, have)]
         if len(told) < len(taken):
             # A receipt or a push that is late may still bring what these void.
             seen |= voided_by((row.kind, row.body) for row in taken if row not in told) - have

@@ -12,13 +12,15 @@ from typing import Final
 
 from tidelog.codec import bodies
 from tidelog.codec.context import Context, Entry, history_records
-from tidelog.codec.page import Lack, prime
+from tidelog.codec.page import Lack, prime, seqs_by_channel
 from tidelog.wire import cbor, runs
 from tidelog.wire.limits import PAGE_BODIES_BYTES_MAX, PAGE_RECORDS_MAX, SEQ_STOP, STATEMENTS_MAX
-from tidelog.wire.page_frames import Model
+from tidelog.wire.page_frames import Model, Screened
+from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import voided_by
 from tidelog.wire.standings import Standing, Standings, Told
+from tidelog_service.engine.filtering import passing, scoped
 from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
 from tidelog_service.engine.reading import Line, Memory, StoredHeld, ordered
@@ -53,10 +55,13 @@ class Draft:
         hidden: those that can be had, and whose records can not go before they are told.
         primable: whether both sides have the same account of what the device holds; not where the header had
             no room for what became of its channels.
+        every: all that the device lacks and asks for.
         lacks: the channels with records in ``entries``, ascending by place.
         entries: records that may go, in the order of the answer.
         lacking: how many records the device lacks in all.
         looked: how many held records were looked at, or as much other work.
+        passing: what passes the filter of a query and is lacking, by channel; ``None`` where it is none.
+        screened: what the page has to say of it.
     """
 
     inquiry: Inquiry
@@ -67,10 +72,13 @@ class Draft:
     untold: bool = False
     hidden: list[Log] = field(default_factory=list)
     primable: bool = True
+    every: tuple[Lack, ...] = ()
     lacks: list[Lack] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     lacking: int = 0
     looked: int = 0
+    passing: dict[str, RangeSet] | None = None
+    screened: tuple[Screened, ...] = ()
 
     @property
     def text_bytes(self) -> int:
@@ -109,12 +117,14 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
     scope = logs if inquiry.terms.everywhere else {name: logs[name] for name in places if name in logs}
     made = Draft(inquiry=inquiry, logs=scope, places=places)
     room = _miss(made, room=inquiry.limit_bytes // 2)
+    if inquiry.filter is not None:
+        _choose(made, inquiry.filter, store)
     room = _tell(made, room=room)
     if inquiry.terms.context_bytes:
         room = _bury(made, store, room=room)
     account.tell(made.told, made.gone)
-    lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
-    made.lacking = sum(lack.seqs.count for lack in lacks)
+    lacks = _lacks(made, scope)
+    made.lacking += sum(lack.seqs.count for lack in lacks)
     lines = {
         lack.channel: Line(
             store,
@@ -122,15 +132,19 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
             lack.seqs,
             rule=inquiry.terms.rule,
             others=len(lacks),
-            have=_have_of(account, lack.channel) if inquiry.limit_bytes >= _TIED_BYTES_MIN else None,
+            have=_have_of(account, lack.channel) if _ties(inquiry) else None,
         )
         for lack in lacks
     }
     _read(made, list(lines.values()), text_bytes_max)
     if any(line.voids() for line in lines.values()):
-        _void(made, lines, room=room)
-        lacks = _lacks(account, scope, newest=inquiry.terms.rule.newest)
-        made.lacking = sum(lack.seqs.count for lack in lacks)
+        before = sum(lack.seqs.count for lack in lacks)
+        room = _void(made, lines, room=room)
+        lacks = _lacks(made, scope)
+        made.lacking += sum(lack.seqs.count for lack in lacks) - before
+    made.every = tuple(lacks)
+    if made.passing is not None:
+        lacks = _screen(made, lacks, room=room)
     concerned = {entry.channel for entry in made.entries}
     made.lacks = [lack for lack in lacks if lack.channel in concerned]
     return made
@@ -166,6 +180,40 @@ def _is_over(made: Draft, standing: Standing) -> bool:
     )
 
 
+def _choose(made: Draft, filter_: Filter, store: Store) -> None:
+    """Find what passes and is lacking, of every channel in scope."""
+    made.passing = {}
+    for name, log in scoped(filter_, made.logs).items():
+        standing = made.inquiry.account.get(name)
+        known = standing is not None and standing.epoch == log.epoch
+        found = passing(
+            filter_,
+            log,
+            store,
+            have=standing.have if standing is not None and known else EMPTY,
+            want=standing.want if standing is not None else None,
+            count_max=PAGE_RECORDS_MAX,
+            oldest_first=made.inquiry.terms.rule.oldest_first,
+        )
+        made.looked += found.looked
+        # More passes than fits a page: that there is more is all that is to be known of it here.
+        made.lacking += bool(found.rest)
+        if found.seqs:
+            made.passing[name] = found.seqs
+
+
+def _screen(made: Draft, lacks: Sequence[Lack], *, room: int) -> list[Lack]:
+    """Say which lacking seqs the page is about: those that may go, as far as there is room to say it."""
+    while True:
+        seqs = seqs_by_channel(made.entries)
+        found = [lack._replace(seqs=seqs[lack.channel]) for lack in lacks if lack.channel in seqs]
+        made.screened = tuple(Screened(lack.place, lack.seqs) for lack in found)
+        size = sum(_NAME_BYTES + _NAME_BYTES + len(runs.encode(one.seqs)) for one in made.screened)
+        if size <= room:
+            return found
+        del made.entries[len(made.entries) // 2 :]
+
+
 def _tell(made: Draft, *, room: int) -> int:
     """Say what is new of channels beside records, as far as there is room; what is left of it.
 
@@ -184,6 +232,8 @@ def _tell(made: Draft, *, room: int) -> int:
         if standing is not None and (standing.epoch, standing.floor) == (log.epoch, log.floor):
             continue
         if standing is not None and log.name in over:
+            continue
+        if standing is None and made.passing is not None and log.name not in made.passing:
             continue
         takes_place = standing is None or standing.gone
         if takes_place and free <= 0:
@@ -241,6 +291,11 @@ def _bury(made: Draft, store: Store, *, room: int) -> int:
     return room
 
 
+def _ties(inquiry: Inquiry) -> bool:
+    """Whether deletes of nothing that the device has are passed over; with a filter all that pass go."""
+    return inquiry.filter is None and inquiry.limit_bytes >= _TIED_BYTES_MIN
+
+
 def _have_of(account: Standings, channel: str) -> RangeSet:
     standing = account.get(channel)
     return standing.have if standing is not None else EMPTY
@@ -252,11 +307,16 @@ def _told_bytes(log: Log, place: int | None) -> int:
     return 1 + named + cbor.head_bytes(log.epoch) + cbor.head_bytes(log.floor)
 
 
-def _lacks(account: Standings, logs: Mapping[str, Log], *, newest: int) -> list[Lack]:
+def _lacks(made: Draft, logs: Mapping[str, Log]) -> list[Lack]:
     found = []
-    for place, standing in enumerate(account):
+    newest = made.inquiry.terms.rule.newest
+    for place, standing in enumerate(made.inquiry.account):
         log = logs.get(standing.channel)
         if log is None or log.epoch != standing.epoch:
+            continue
+        if made.passing is not None:
+            if seqs := made.passing.get(log.name, EMPTY) - standing.have:
+                found.append(Lack(place, standing.channel, log.head, seqs))
             continue
         if standing.want is None and not newest and standing.have.runs == ((log.floor, log.head + 1),):
             continue  # the rule, and there may be a thousand of them
@@ -292,11 +352,11 @@ def _hider(made: Draft) -> Callable[[Entry], bool]:
     return lambda entry: entry.meta.time <= time
 
 
-def _void(made: Draft, lines: Mapping[str, Line], *, room: int) -> None:
+def _void(made: Draft, lines: Mapping[str, Line], *, room: int) -> int:
     """Numbers without a record need none any more; the device is told, and asks for them no longer.
 
     Those between the records of a page must be told with it; where there is no room for them, fewer records
-    go, and without any as many of the numbers as there is room for.
+    go, and without any as many of the numbers as there is room for. Returns the room that is left.
     """
     some = every = {channel: found for channel, line in lines.items() if (found := line.voids())}
     while made.entries and _void_bytes(made, _tied(some, lines)) > room:
@@ -305,9 +365,12 @@ def _void(made: Draft, lines: Mapping[str, Line], *, room: int) -> None:
         some = _passed(made, every) if made.entries else every
     while _void_bytes(made, _tied(some, lines)) > room:
         some = _halved(some, oldest_first=made.inquiry.terms.rule.oldest_first)
-    for channel, seqs in _tied(some, lines).items():
+    tied = _tied(some, lines)
+    room -= _void_bytes(made, tied)
+    for channel, seqs in tied.items():
         made.inquiry.account.add(channel, seqs)
         _tell_voids(made, channel, seqs)
+    return room
 
 
 def _tied(voids: Mapping[str, RangeSet], lines: Mapping[str, Line]) -> dict[str, RangeSet]:

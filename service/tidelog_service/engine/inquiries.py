@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidelog.codec.page import Rule
 from tidelog.wire.frames import SyncRequest
+from tidelog.wire.queries import Filter
 from tidelog.wire.standings import Standing, Standings
 from tidelog.wire.statements import Statement
 
@@ -43,6 +44,7 @@ class Inquiry:
         rid: echoed in the answer.
         terms: what it is bound to.
         account: what the device has; the answer may change it.
+        filter: which records are asked for; ``None`` where it is no query, and all are.
         room: a strict bound on the answer's payload, bytes; 0 for none.
         keep: whether a token is to be given or moved on.
     """
@@ -50,6 +52,7 @@ class Inquiry:
     rid: int
     terms: Terms
     account: Standings
+    filter: Filter | None = None
     room: int = 0
     keep: bool = False
 
@@ -84,6 +87,12 @@ def stated(request: SyncRequest) -> Inquiry:
         room=request.room,
         keep=request.keep and whole,
     )
+
+
+def filtered(inquiry: Inquiry, filter_: Filter) -> Inquiry:
+    """The inquiry of a query: what `newest` of its request says, its filter says."""
+    terms = replace(inquiry.terms, rule=replace(inquiry.terms.rule, newest=0))
+    return replace(inquiry, terms=terms, filter=filter_)
 
 
 def standing_of(statement: Statement) -> Standing:

@@ -12,21 +12,25 @@ from tidelog.codec.dictionaries import BUILTIN, builtin
 from tidelog.codec.page import accounted, pack
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire import packed
+from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, Unavailable
 from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Query
 from tidelog.wire.standings import Standings
 from tidelog_service.engine import tokens
 from tidelog_service.engine.dictionaries import Library
 from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.experience import Experience, Experiences
-from tidelog_service.engine.inquiries import Inquiry, stated
+from tidelog_service.engine.inquiries import Inquiry, filtered, stated
+from tidelog_service.engine.manifest import Survey, in_scope, manifest
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
-from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
+from tidelog_service.engine.ports import KeptToken, Log, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.preview import Rehearsal, estimate
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.reading import Memory
 from tidelog_service.engine.tokens import Kept
@@ -54,6 +58,7 @@ class Asked(NamedTuple):
 
     terminal: Terminal
     request: SyncRequest | Resync
+    query: Query | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +144,52 @@ class Paging:
             )
         return replies
 
+    def manifest(self, asked: Asked, encoding: Encoding, now_ms: int) -> bytes:
+        """The numbers of what a query asks for: the payload of one page.
+
+        Raises:
+            ProtocolError: the token is not known (code TOKEN), too many requests (BUSY), or the filter asks
+                for too much at once (LIMIT).
+            Unavailable: the store failed.
+        """
+        inquiry, _ = self._inquiry(asked, now_ms)
+        survey = Survey(
+            inquiry=inquiry,
+            logs=in_scope(inquiry, self._store.logs_of(asked.terminal.user_id)),
+            after=asked.query.after if asked.query is not None else None,
+            encoding=encoding,
+            page_bytes=inquiry.limit_bytes,
+        )
+        payload, looked = manifest(survey, self._store)
+        self._rates.charge(asked.terminal.device, now_ms, cost=looked // _LOOKS)
+        return payload
+
+    def preview(self, asked: Asked, encoding: Encoding, now_ms: int) -> bytes:
+        """What a query would bring and take: the payload of the answer.
+
+        Raises:
+            ProtocolError: as in `manifest`.
+            Unavailable: the store failed.
+        """
+        inquiry, _ = self._inquiry(asked, now_ms)
+        device = asked.terminal.device
+        logs = self._store.logs_of(asked.terminal.user_id)
+        experience = replace(self._experiences.of(device))
+
+        def rehearse(as_if: Inquiry) -> Rehearsal:
+            work = self._drafted(device, as_if, logs, experience)
+            pressed = self._pressed([work.job])[work.job] if work.job is not None else None
+            content, pressed = self._fitted(work, pressed)
+            taken = work.draft.entries[: pressed.taken] if pressed else []
+            payload = packed.encode(self._page(work, content, taken=len(taken)))
+            looked = work.draft.looked // _LOOKS
+            self._rates.charge(device, now_ms, cost=1 + looked)
+            return Rehearsal(
+                len(payload), sum(entry.body_bytes for entry in taken), len(taken), work.draft.every
+            )
+
+        return wire.encode(estimate(inquiry, logs, self._store, rehearse), encoding)
+
     def _pressed(self, jobs: Sequence[PressJob]) -> dict[PressJob, Pressed]:
         """Compress, once where several devices lack the same and hold the same."""
         different = list(dict.fromkeys(jobs))
@@ -165,15 +216,12 @@ class Paging:
         if not self._rates.admit(device, now_ms, cost=0):
             # What it asked for before has taken more than was known when this was admitted.
             raise _too_many()
-        kept: Kept | None = None
+        inquiry, kept = self._inquiry(asked, now_ms)
         token = b""
         if isinstance(asked.request, Resync):
             token = asked.request.token
-            kept = self._proven(device, asked.request, now_ms)
-            inquiry = tokens.asked(kept, asked.request)
-        else:
-            inquiry = stated(asked.request)
-            token = tokens.made(device, inquiry.rid, now_ms) if inquiry.keep else b""
+        elif inquiry.keep:
+            token = tokens.made(device, inquiry.rid, now_ms)
         self._attendance.asked(
             device,
             Encoding.PACKED,
@@ -181,15 +229,41 @@ class Paging:
             until_ms=now_ms,
             plain=inquiry.terms.plain,
         )
-        inquiry = self._bounded(inquiry)
-        held = sum(one.have.count for one in inquiry.account)
-        experience = self._experiences.of(device)
-        made = draft(
-            inquiry,
-            self._store.logs_of(asked.terminal.user_id),
-            self._store,
-            text_bytes_max=experience.text_bytes(inquiry.limit_bytes),
+        logs = self._store.logs_of(asked.terminal.user_id)
+        work = self._drafted(
+            device, inquiry, logs, self._experiences.of(device), kept=kept, token=token, waiting=waiting
         )
+        looked = max(work.draft.looked - _LOOKS_FREE, 0)
+        if looked:
+            self._rates.charge(device, now_ms, cost=-(-looked // _LOOKS))
+        return work
+
+    def _inquiry(self, asked: Asked, now_ms: int) -> tuple[Inquiry, Kept | None]:
+        """What is asked, and what the token of the request stands for."""
+        kept: Kept | None = None
+        if isinstance(asked.request, Resync):
+            kept = self._proven(asked.terminal.device, asked.request, now_ms)
+            inquiry = tokens.asked(kept, asked.request)
+        else:
+            inquiry = stated(asked.request)
+        if asked.query is not None:
+            inquiry = filtered(inquiry, asked.query.filter)
+        return self._bounded(inquiry), kept
+
+    def _drafted(
+        self,
+        device: str,
+        inquiry: Inquiry,
+        logs: dict[str, Log],
+        experience: Experience,
+        *,
+        kept: Kept | None = None,
+        token: bytes = b"",
+        waiting: int = 1,
+    ) -> _Work:
+        """A page of what an inquiry asks for, but for its bodies."""
+        held = sum(one.have.count for one in inquiry.account)
+        made = draft(inquiry, logs, self._store, text_bytes_max=experience.text_bytes(inquiry.limit_bytes))
         text_bytes = made.text_bytes
         chosen = effort(
             offered=frozenset(inquiry.terms.codecs) & frozenset(offered()),
@@ -211,9 +285,6 @@ class Paging:
             held=held,
         )
         self._prepare(work)
-        looked = max(made.looked - _LOOKS_FREE, 0)
-        if looked:
-            self._rates.charge(device, now_ms, cost=-(-looked // _LOOKS))
         return work
 
     def _proven(self, device: str, request: Resync, now_ms: int) -> Kept:
@@ -267,6 +338,8 @@ class Paging:
         content, pressed = self._fitted(work, pressed)
         account = self._moved(work, pressed)
         page = self._page(work, content, taken=pressed.taken if pressed else 0)
+        if content is None:
+            page = replace(page, screened=())
         key = work.device, work.token
         kept = self._moved_on(work, account, moved.get(key))
         if kept is not None:
@@ -323,6 +396,7 @@ class Paging:
             gone=work.draft.gone,
             token=b"" if work.kept else work.token,
             dictionary=self._offered(work),
+            screened=work.draft.screened,
             content=content,
         )
 

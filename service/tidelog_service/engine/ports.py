@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from tidelog.codec.press import Pressed, PressJob
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import RangeSet, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +114,18 @@ class Taken(NamedTuple):
     digest: bytes
 
 
+class Chosen(NamedTuple):
+    """What passes a filter.
+
+    Attributes:
+        seqs: that pass; some may have no record.
+        rest: that were not looked at: they come later in the order asked for.
+    """
+
+    seqs: RangeSet
+    rest: RangeSet
+
+
 class KeptToken(NamedTuple):
     """What a token stands for now.
 
@@ -192,6 +204,48 @@ class Store(Protocol):
             seqs: which ones; every run is finite.
             records_max: at most so many.
             bytes_max: stop after the body with which the bodies returned come to so many.
+        """
+        ...
+
+    def chosen(
+        self,
+        channel_id: int,
+        seqs: RangeSet,
+        *,
+        authors: Sequence[str],
+        kinds: Sequence[int],
+        count_max: int,
+        newest_first: bool,
+    ) -> Chosen:
+        """Which of the seqs pass a filter; work grows with those and with the runs, never with the log.
+
+        Args:
+            channel_id: the channel.
+            seqs: which ones; every run is finite.
+            authors: users, one of whom wrote it; empty for all.
+            kinds: of one of which it is, or an edit or a delete; empty for all.
+            count_max: stop after so many, at least 1.
+            newest_first: from the largest seq down, else from the smallest up.
+        """
+        ...
+
+    def sizes(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[tuple[int, int]]:
+        """Seq and size of the body, bytes, of the records among ``seqs``, the newest first.
+
+        Args:
+            channel_id: the channel.
+            seqs: which ones; every run is finite.
+            records_max: at most so many.
+        """
+        ...
+
+    def first_at(self, channel_id: int, run: Run, time: int) -> int:
+        """The first seq of a run from which on all records are of this time or later; its stop for none.
+
+        Args:
+            channel_id: the channel.
+            run: half-open; finite.
+            time: Unix milliseconds.
         """
         ...
 

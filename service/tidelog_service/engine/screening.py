@@ -15,6 +15,7 @@ from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Query
 from tidelog_service.engine import parcels
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import Store, Terminal
@@ -34,7 +35,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Fetch | Presence
+    frame: Messages | SyncRequest | Resync | Query | Fetch | Presence
     encoding: Encoding
     size: int = 0
 
@@ -116,7 +117,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Fetch | Presence:
+) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -125,7 +126,7 @@ def _frame(
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Fetch):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

@@ -30,6 +30,9 @@ from peewee import (
 REVISION: Final = "kind IN (1, 2)"
 """Tells edits and deletes in the index's own words: with placeholders SQLite would not use it."""
 
+NO_MESSAGE: Final = "kind <> 0"
+"""The same for all but plain messages."""
+
 
 class Role(IntEnum):
     """What a member may do in a channel."""
@@ -147,6 +150,9 @@ class Record(Model):
 
 # Few records are edits or deletes, and pages must find them without reading the others.
 Record.add_index(Record.index(Record.id, where=SQL(REVISION), name="record_revision"))
+# What filters ask for. SQLite's indexes end in the rowid, here the id: 14 bytes a record, 22 with it named.
+Record.add_index(Record.index(Record.author_id, name="record_author"))
+Record.add_index(Record.index(Record.id, Record.kind, where=SQL(NO_MESSAGE), name="record_kind"))
 
 
 class Taken(Model):

@@ -11,7 +11,19 @@ from typing import Final, TypeVar
 from tidelog.wire import runs
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, TIME_MS_STOP
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.engine.ports import (
+    Chosen,
+    Head,
+    KeptToken,
+    Log,
+    NewRow,
+    OutboxKey,
+    Row,
+    Store,
+    Taken,
+    Terminal,
+)
+from tidelog_service.store.choosing import Choosing
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
@@ -45,6 +57,7 @@ class RecordStore(Store):
         """See the class."""
         self._database = database
         self._sql = Statements(database)
+        self._choosing = Choosing(database)
         self._watch = Watch(database, self._forget_cached)
         # Within a transaction nobody else can change anything: one look at its start is enough.
         self._in_transaction = False
@@ -116,6 +129,32 @@ class RecordStore(Store):
         read = self._read(channel_id, within(seqs), run, pool, count=records_max, newest_first=False)
         with closing(read):
             return self._rows(list(_until(islice(read, max(records_max, 0)), bytes_max)))
+
+    def chosen(
+        self,
+        channel_id: int,
+        seqs: RangeSet,
+        *,
+        authors: Sequence[str],
+        kinds: Sequence[int],
+        count_max: int,
+        newest_first: bool,
+    ) -> Chosen:
+        """See `Store.chosen`."""
+        return self._choosing.chosen(
+            channel_id, seqs, authors=authors, kinds=kinds, count_max=count_max, newest_first=newest_first
+        )
+
+    def sizes(self, channel_id: int, seqs: RangeSet, *, records_max: int) -> list[tuple[int, int]]:
+        """See `Store.sizes`."""
+        run, pool = self._sql.sizes_run, self._sql.sizes_pool
+        read = self._read(channel_id, within(seqs), run, pool, count=records_max, newest_first=True)
+        with closing(read):
+            return [(seq_of(key), size) for key, size in islice(read, max(records_max, 0))]
+
+    def first_at(self, channel_id: int, run: Run, time: int) -> int:
+        """See `Store.first_at`."""
+        return self._choosing.first_at(channel_id, run, time)
 
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         """See `Store.numbers`."""

@@ -45,6 +45,9 @@ _ROW = (
     Record.content_type,
     Record.body,
 )
+_SIZE = (Record.id, fn.LENGTH(Record.body))
+"""SQLite knows the size of a body without reading it."""
+
 _TAKEN = (Taken.n, Taken.channel_id, Taken.seq, Taken.time, Taken.digest)
 
 
@@ -105,6 +108,8 @@ class Statements:
         # keys
         self.pool_up = Listed(database, lambda keys: _pool(keys).order_by(Record.id))
         self.pool_down = Listed(database, lambda keys: _pool(keys).order_by(Record.id.desc()))
+        self.sizes_run = compiled(_run(*_SIZE).order_by(Record.id.desc()).limit(1))
+        self.sizes_pool = Listed(database, lambda keys: _pool(keys, *_SIZE).order_by(Record.id.desc()))
         revised = SQL(REVISION)
         self.revisions_run = compiled(_run().where(revised).order_by(Record.id).limit(1))
         self.revisions_pool = Listed(database, lambda keys: _pool(keys).where(revised).order_by(Record.id))
@@ -186,9 +191,9 @@ def _forget_tokens() -> Query:
     return Token.delete().where((Token.device == "") & Token.token.not_in(newest))
 
 
-def _run() -> ModelSelect[Record]:
-    return Record.select(*_ROW).where((Record.id >= 0) & (Record.id < 0))
+def _run(*columns: Any) -> ModelSelect[Record]:  # noqa: ANN401 - fields and functions alike
+    return Record.select(*(columns or _ROW)).where((Record.id >= 0) & (Record.id < 0))
 
 
-def _pool(keys: list[int]) -> ModelSelect[Record]:
-    return Record.select(*_ROW).where(Record.id.in_(keys))
+def _pool(keys: list[int], *columns: Any) -> ModelSelect[Record]:  # noqa: ANN401 - as above
+    return Record.select(*(columns or _ROW)).where(Record.id.in_(keys))

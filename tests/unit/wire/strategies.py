@@ -32,6 +32,7 @@ from tidelog.wire.limits import (
     DIGEST_STOP,
     EPOCH_STOP,
     KIND_STOP,
+    MAX_BODY_MIN,
     MESSAGE_NUMBER_STOP,
     PACKET_BYTES_MAX,
     PAGE_BYTES_DEFAULT,
@@ -47,9 +48,19 @@ from tidelog.wire.limits import (
 )
 from tidelog.wire.models import CONTEXTS_BYTES
 from tidelog.wire.packed_pages import CODECS_STOP
-from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync
+from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync, Screened
 from tidelog.wire.parcels import Basis, Parcel
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import (
+    NO_FILTER,
+    Cursor,
+    Depth,
+    Estimate,
+    Filter,
+    Listed,
+    Manifest,
+    Query,
+)
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
@@ -245,6 +256,10 @@ def pages(draw: st.DrawFn) -> Page:
         gone=tuple(gone),
         token=draw(st.one_of(st.just(b""), TOKENS)),
         dictionary=draw(st.one_of(st.just(0), st.integers(0, DICTIONARY_STOP - 1))),
+        screened=tuple(
+            Screened(place, draw(range_sets().filter(bool)))
+            for place in draw(st.lists(st.integers(0, STATEMENTS_MAX - 1), max_size=2, unique=True))
+        ),
         content=draw(st.one_of(st.none(), CONTENTS)),
     )
 
@@ -386,10 +401,72 @@ def pieces(draw: st.DrawFn) -> Piece:
     )
 
 
+PATTERNS = st.sampled_from(["#", "room/+", "+", "a/b/#", "+/+/+", "room"])
+FILTERS = st.builds(
+    Filter,
+    since=st.one_of(st.just(0), st.integers(0, TIME_MS_STOP - 1)),
+    until=st.one_of(st.just(0), st.integers(0, TIME_MS_STOP - 1)),
+    newest=st.one_of(st.just(0), st.integers(0, SEQ_STOP - 1)),
+    authors=st.lists(LEVELS.filter(topics.is_user), max_size=3, unique=True).map(tuple),
+    kinds=st.lists(st.integers(0, KIND_STOP - 1), max_size=3, unique=True).map(tuple),
+    patterns=st.lists(PATTERNS, max_size=3, unique=True).map(tuple),
+    max_body=st.one_of(st.just(0), st.integers(MAX_BODY_MIN, BODY_SIZE_STOP - 1)),
+)
+CURSORS = st.one_of(st.none(), st.builds(Cursor, CHANNELS, st.integers(0, SEQ_STOP - 1)))
+
+
+@st.composite
+def queries(draw: st.DrawFn, requests: st.SearchStrategy[SyncRequest | Resync]) -> Query:
+    """Requests that choose; those that choose nothing are plain ones in JSON."""
+    query = Query(
+        request=draw(requests),
+        depth=draw(st.sampled_from(Depth)),
+        filter=draw(FILTERS),
+        after=draw(CURSORS),
+    )
+    chosen = query.depth or query.filter != NO_FILTER or query.after is not None
+    return query if chosen else replace(query, depth=Depth.PREVIEW)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """Pages of numbers."""
+    channels = []
+    for name in draw(st.lists(CHANNELS, max_size=3, unique=True)):
+        seqs = RangeSet.of(draw(st.lists(st.integers(1, 400), max_size=8, unique=True)))
+        sizes = draw(st.lists(st.integers(0, 2**20), min_size=seqs.count, max_size=seqs.count))
+        head = max(seqs.stop - 1, 0) + draw(st.sampled_from([0, 0, 7]))
+        epoch, floor = draw(st.integers(0, EPOCH_STOP - 1)), draw(st.sampled_from([1, 1, 9]))
+        channels.append(Listed(name, epoch, head, floor, seqs, tuple(sizes)))
+    return Manifest(rid=draw(RIDS), more=draw(st.booleans()), channels=tuple(channels))
+
+
+ESTIMATES = st.builds(
+    Estimate,
+    rid=RIDS,
+    records=st.integers(0, SEQ_STOP - 1),
+    pages=st.integers(0, 999),
+    page_bytes=st.integers(0, BODY_SIZE_STOP - 1),
+    body_bytes=st.integers(0, BODY_SIZE_STOP - 1),
+)
+
 FRAMES = st.one_of(
-    messages(), receipts(), SYNC_REQUESTS, deltas(), pushes(), primed_pushes(), FAULTS, FETCHES, pieces()
+    messages(),
+    receipts(),
+    SYNC_REQUESTS,
+    deltas(),
+    pushes(),
+    primed_pushes(),
+    FAULTS,
+    FETCHES,
+    pieces(),
+    queries(SYNC_REQUESTS),
+    manifests(),
+    ESTIMATES,
 )
 """What has a form in both encodings."""
 
-PACKED_FRAMES = st.one_of(FRAMES, parcels(), PAGE_REQUESTS, resyncs(), pages())
+PACKED_FRAMES = st.one_of(
+    FRAMES, parcels(), PAGE_REQUESTS, resyncs(), pages(), queries(st.one_of(PAGE_REQUESTS, resyncs()))
+)
 """All that there are."""

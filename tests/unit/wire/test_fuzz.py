@@ -13,6 +13,7 @@ from tidelog.wire.limits import VERSION
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Query
 from unit.wire.mutations import CHANGES, mutated
 from unit.wire.strategies import PACKED_FRAMES, parcels
 
@@ -30,14 +31,20 @@ def try_to_read(data: bytes) -> None:
         return
     again, _ = payload.decode(payload.encode(frame, encoding))
     assert again == frame
-    if not isinstance(frame, Parcel | Resync | Page):
+    if not packed_only(frame):
         other = Encoding.PACKED if encoding is Encoding.JSON else Encoding.JSON
         assert payload.encode(frame, other)
 
 
 def written(frame: Frame, encoding: Encoding) -> bytes:
     """A frame in this encoding, or packed where it has no other."""
-    return payload.encode(frame, Encoding.PACKED if isinstance(frame, Parcel | Resync | Page) else encoding)
+    return payload.encode(frame, Encoding.PACKED if packed_only(frame) else encoding)
+
+
+def packed_only(frame: Frame) -> bool:
+    """Whether it has no other form."""
+    asked = frame.request if isinstance(frame, Query) else frame
+    return isinstance(asked, Parcel | Resync | Page)
 
 
 @given(st.one_of(st.binary(max_size=80), st.builds(bytes.__add__, FIRST_BYTES, st.binary(max_size=80))))

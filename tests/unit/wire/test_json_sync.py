@@ -100,7 +100,7 @@ def test_a_channel_may_be_wanted_without_a_have() -> None:
         ({"live": "yes"}, Code.MALFORMED, "live"),
         ({"codecs": [32]}, Code.LIMIT, "codec"),
         ({"codecs": [1, 1]}, Code.MALFORMED, "codecs"),
-        ({"newest": 5}, Code.MALFORMED, "'newest'"),
+        ({"newset": 5}, Code.MALFORMED, "'newset'"),
     ],
 )
 def test_requests_are_checked_field_by_field(fields: dict[str, object], code: Code, named: str) -> None:

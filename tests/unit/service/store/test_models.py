@@ -12,8 +12,8 @@ from tidelog_service.store.records import RecordStore
 _COUNT = 20_000
 
 
-def test_a_record_of_60_bytes_takes_less_than_95_on_disk(path: Path) -> None:
-    """Key included, with real times and clocks that are some seconds off."""
+def test_a_record_of_60_bytes_takes_less_than_115_on_disk(path: Path) -> None:
+    """Key included, with real times and clocks that are some seconds off; 14 are for the index by author."""
     chance = random.Random(1)
     time = 1_760_000_000_000
     rows = []
@@ -27,4 +27,4 @@ def test_a_record_of_60_bytes_takes_less_than_95_on_disk(path: Path) -> None:
         for at in range(0, _COUNT, 100):
             with store.transaction():
                 store.append(rows[at : at + 100])
-    assert (path.stat().st_size - empty) / _COUNT < 100
+    assert (path.stat().st_size - empty) / _COUNT < 115

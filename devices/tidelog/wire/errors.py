@@ -32,6 +32,7 @@ class Code(IntEnum):
     TOKEN = 11
     CONTEXT = 12
     NO_RECORD = 13
+    NO_USER = 17
 
     @property
     def word(self) -> str:
@@ -106,6 +107,7 @@ _HINTS = {
     Code.INTERNAL: "see the service's log",
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
     Code.NO_RECORD: "it was deleted or edited meanwhile, or it is no message: sync, then try again",
+    Code.NO_USER: "users are added by the operator; is the name right?",
     Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 

@@ -4,7 +4,7 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `enrolling`; `Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
@@ -40,6 +41,7 @@ class Type(IntEnum):
     RESYNC = 3
     FETCH = 4
     PARCEL = 5
+    ENROL = 10
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -47,6 +49,7 @@ class Type(IntEnum):
     FAULT = 21
     PRIMED = 22
     PIECE = 23
+    ROSTER = 30
 
 
 class Presence(IntEnum):
@@ -302,4 +305,6 @@ Frame = (
     | Fault
     | Fetch
     | Piece
+    | Enrol
+    | Roster
 )

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
+from tidelog.wire import (
+    fields,
+    json_dictionaries,
+    json_enrolling,
+    json_messages,
+    json_primed,
+    json_sync,
+    jsontext,
+)
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
@@ -30,6 +39,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "fetch": json_dictionaries.to_fetch,
     "piece": json_dictionaries.to_piece,
     "primed": json_primed.to_primed,
+    "enrol": json_enrolling.to_enrol,
+    "roster": json_enrolling.to_roster,
 }
 
 
@@ -45,6 +56,8 @@ def encode(frame: Frame) -> bytes:
     """
     if isinstance(frame, Fetch | Piece):
         return jsontext.dumps(json_dictionaries.written(frame))
+    if isinstance(frame, Enrol | Roster):
+        return jsontext.dumps(json_enrolling.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -83,6 +83,9 @@ KIND_STOP: Final = 256
 REVISION_SEQS_MAX: Final = 65_536
 """Records that one delete voids: each is looked at before it is stored."""
 
+ENROL_USERS_MAX: Final = 256
+"""Users that one request invites or removes: each is looked up and written."""
+
 REQUEST_ID_STOP: Final = 65_536
 """Request ids are below this: three bytes at most, and random enough to tell a stale answer."""
 

@@ -12,6 +12,7 @@ from tidelog.wire import (
     cbor,
     fields,
     packed_dictionaries,
+    packed_enrolling,
     packed_messages,
     packed_pages,
     packed_parcels,
@@ -19,6 +20,7 @@ from tidelog.wire import (
     packed_sync,
 )
 from tidelog.wire.cbor import Value
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
@@ -33,6 +35,8 @@ FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensibl
 _TYPE_BITS: Final = 5
 _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
+_REQUESTS: Final = tuple(_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ENROL))
+"""Those that begin with an array that begins with a rid."""
 
 
 def encode(frame: Frame) -> bytes:
@@ -57,6 +61,9 @@ def encode(frame: Frame) -> bytes:
             return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
         case Fetch() | Piece():
             kind, items = packed_dictionaries.written(frame)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
+        case Enrol() | Roster():
+            kind, items = packed_enrolling.written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
         case _:
             kind, items = _written(frame)
@@ -88,6 +95,8 @@ def decode(payload: bytes) -> Frame:
     items = cbor.loads(payload, start=1)
     if kind in (Type.FETCH, Type.PIECE):
         return packed_dictionaries.read(kind, items)
+    if kind in (Type.ENROL, Type.ROSTER):
+        return packed_enrolling.read(kind, items)
     return _read(kind, items)
 
 
@@ -99,7 +108,7 @@ def request_id(payload: bytes) -> int:
     """
     if payload[:1] == _FIRST_BYTES[Type.RESYNC]:
         return packed_pages.resync_id(payload)
-    if payload[:1] not in (_FIRST_BYTES[Type.SYNC], _FIRST_BYTES[Type.FETCH]):
+    if payload[:1] not in _REQUESTS:
         return 0
     return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from peewee import fn
+from peewee import Expression, Query, fn
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.limits import EPOCH_STOP, STATEMENTS_MAX
@@ -82,6 +82,20 @@ def insert_member(
     database.write(Member.delete().where((Member.channel == channel_id) & (Member.user == user_id)))
     first = head + 1 if windowed else 1
     database.write(Member.insert(channel=channel_id, user=user_id, role=role, joined=now, first=first))
+
+
+def end_member(database: Database, channel_id: int, user_id: int) -> bool:
+    """End a membership; where members see what is written until they leave, the user may go on reading that.
+
+    Returns:
+        whether there was one.
+    """
+    ((head, windowed),) = database.select(
+        Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
+    )
+    ended: Query = Member.update(last=head) if windowed else Member.delete()
+    membership: Expression = (Member.channel == channel_id) & (Member.user == user_id) & Member.last.is_null()
+    return bool(database.write(ended.where(membership)))
 
 
 def bump(database: Database) -> None:

@@ -9,7 +9,6 @@ the rows that they name.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 from peewee import (
@@ -27,17 +26,10 @@ from peewee import (
     TextField,
 )
 
+from tidelog.wire.enrolling import Role as Role  # noqa: PLC0414 - the store's word for it too
+
 REVISION: Final = "kind IN (1, 2)"
 """Tells edits and deletes in the index's own words: with placeholders SQLite would not use it."""
-
-
-class Role(IntEnum):
-    """What a member may do in a channel."""
-
-    READER = 0
-    WRITER = 1
-    OWNER = 2
-    """Writes, and deletes what others wrote."""
 
 
 class User(Model):
@@ -104,6 +96,19 @@ class Member(Model):
 
         table_name = "member"
         primary_key = CompositeKey("channel", "user")
+
+
+class Founding(Model):
+    """Which user made a channel by a device; ``terms``: see `tidelog_service.engine.enrolling.terms`."""
+
+    channel = ForeignKeyField(Channel, primary_key=True)
+    user = ForeignKeyField(User)
+    terms = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "founding"
 
 
 class Record(Model):
@@ -261,6 +266,7 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Device,
     Channel,
     Member,
+    Founding,
     Record,
     Taken,
     Outbox,

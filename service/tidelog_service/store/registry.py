@@ -244,12 +244,7 @@ class Registry:
         """
         with self._changing():
             channel_id = self._channel_id(channel)
-            membership = _membership(channel_id, self._user_id(user))
-            ((head, windowed),) = self._database.select(
-                Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
-            )
-            ended: Query = Member.update(last=head) if windowed else Member.delete()
-            if not self._database.write(ended.where(membership)):
+            if not enrolment.end_member(self._database, channel_id, self._user_id(user)):
                 raise UsageError(
                     f"user {user!r} is not a member of channel {channel!r}",
                     code="no_member",

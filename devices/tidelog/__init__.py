@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tidelog.device import Channel, Device
     from tidelog.replica.ports import OutboxEntry, Record
-    from tidelog.replica.steps import Receipt, SyncReport
+    from tidelog.replica.steps import Membership, Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
 __all__ = [
     "Channel",
     "Denied",
     "Device",
+    "Membership",
     "OutboxEntry",
     "ProtocolError",
     "Receipt",
@@ -30,6 +31,7 @@ __all__ = [
 _ROOMS = {
     "Channel": "device",
     "Device": "device",
+    "Membership": "replica.steps",
     "OutboxEntry": "replica.ports",
     "Receipt": "replica.steps",
     "Record": "replica.ports",

@@ -37,6 +37,7 @@ from tidelog.arguments import (
 )
 from tidelog.callbacks import Callbacks
 from tidelog.driver import Command, Driver, T
+from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
 from tidelog.replica.machine import Machine
@@ -45,7 +46,10 @@ from tidelog.replica.requests import Job
 from tidelog.replica.revisions import shown
 from tidelog.replica.steps import (
     Arrived,
+    EnrolEnded,
     Event,
+    Membership,
+    MembershipChanged,
     Receipt,
     Receipted,
     Refused,
@@ -60,6 +64,7 @@ from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.store.memory import MemoryStore
 from tidelog.store.sqlite import SqliteStore
 from tidelog.waiting import LinkState, Waiting
+from tidelog.wire.enrolling import Action, Enrol
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
@@ -153,6 +158,7 @@ class Device:
         self._started = False
         self._closed = False
         self._job_ids = itertools.count(1)
+        self._enrolling = Enrolling(local=self._local, link=self._link, hasten=self._hasten)
         self._driver = Driver(
             make_machine=self._make_machine,
             store=self._store,
@@ -250,6 +256,7 @@ class Device:
         self._waiting.fail_all(
             Unavailable("the device was closed before the receipt", code="closed", hint="it is in the outbox")
         )
+        self._enrolling.fail_all(Unavailable("the device was closed before the answer", code="closed"))
 
     # Writing
 
@@ -516,6 +523,76 @@ class Device:
             for held in sorted(self._store.load().holdings, key=lambda held: held.channel)
         ]
 
+    # Channels and members, where the operator lets devices change them (SPEC.md, "Enrol")
+
+    def create_channel(
+        self,
+        name: str,
+        *,
+        members: Iterable[str] = (),
+        role: RoleWord = "writer",
+        windowed: bool = False,
+        timeout: float = 30.0,
+    ) -> Membership:
+        """Make a channel, which this device's user then owns. The same again, after an error, does no harm.
+
+        Args:
+            name: the channel's name.
+            members: users who are in it from the beginning, at most 256.
+            role: theirs.
+            windowed: whether members see what is written from joining to leaving, also afterwards; else all
+                of it, as long as they are members.
+            timeout: seconds.
+
+        Raises:
+            Denied: the operator does not allow it.
+            UsageError: the name is taken (``channel_exists``), there is no such user (``no_user``), there are
+                as many channels or members as may be (``limit``), or an argument is not valid.
+            Unavailable: no link or no answer in time; it may be done all the same.
+        """
+        return self._enrol(enrol(Action.CREATE, name, members, role=role, windowed=windowed), timeout=timeout)
+
+    def direct(self, user: str, *, timeout: float = 30.0) -> Membership:
+        """The conversation with another user: its name, in the answer. It is made where it is not there.
+
+        Raises:
+            TidelogError: as `create_channel`.
+        """
+        return self._enrol(enrol(Action.DIRECT, users=[user]), timeout=timeout)
+
+    def invite(
+        self, channel: str, users: Iterable[str], *, role: RoleWord = "writer", timeout: float = 30.0
+    ) -> Membership:
+        """Make users members of a channel that this device's user owns, or give members another role.
+
+        Raises:
+            Denied: the user is no owner, or the operator does not allow it (``denied``); there is no such
+                channel for this user (``no_channel``).
+            TidelogError: else as `create_channel`.
+        """
+        return self._enrol(enrol(Action.INVITE, channel, users, role=role), timeout=timeout)
+
+    def remove(self, channel: str, users: Iterable[str], *, timeout: float = 30.0) -> Membership:
+        """End memberships in a channel that this device's user owns; what the users wrote stays.
+
+        Raises:
+            TidelogError: as `invite`.
+        """
+        return self._enrol(enrol(Action.REMOVE, channel, users), timeout=timeout)
+
+    def leave(self, channel: str, *, timeout: float = 30.0) -> Membership:
+        """End the membership of this device's own user.
+
+        Raises:
+            Denied: the user is the last owner and others are still in it, or the operator does not allow it.
+            Unavailable: no link or no answer in time.
+        """
+        return self._enrol(enrol(Action.LEAVE, channel), timeout=timeout)
+
+    def _enrol(self, frame: Enrol, *, timeout: float) -> Membership:
+        self._start()
+        return self._enrolling.ask(frame, timeout)
+
     # Callbacks
 
     def on_record(self, callback: Callable[[Record], None]) -> Callable[[], None]:
@@ -532,6 +609,17 @@ class Device:
             a function that ends it.
         """
         return self._callbacks.on_record(callback)
+
+    def on_membership(self, callback: Callable[[Membership], None]) -> Callable[[], None]:
+        """Have it told where another device has changed what this one's user is in a channel.
+
+        While connected and live; else the next sync brings what there is to read. Of a channel that is new a
+        `sync` brings what was written before.
+
+        Returns:
+            a function that ends it; the rest as with `on_record`.
+        """
+        return self._callbacks.on_membership(callback)
 
     def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
         """Have troubles told that no call waits for, and exceptions of callbacks.
@@ -558,6 +646,10 @@ class Device:
                 self._waiting.renumbered(event)
             case SyncEnded():
                 self._waiting.ended(event)
+            case EnrolEnded():
+                self._enrolling.ended(event)
+            case MembershipChanged():
+                self._callbacks.changed(event.membership)
             case Trouble():
                 self._callbacks.trouble(event.error)
 

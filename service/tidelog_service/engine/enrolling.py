@@ -19,6 +19,14 @@ from tidelog_service.engine.rolls import Policy, Rolls, Room
 
 _TERMS_BYTES: Final = 8
 
+_DOES: Final = {
+    Action.CREATE: "of this user make a channel of this name",
+    Action.DIRECT: "begin conversations",
+    Action.INVITE: "invite or give roles",
+    Action.REMOVE: "remove members",
+    Action.LEAVE: "leave channels",
+}
+
 
 class Enrolled(NamedTuple):
     """What a request came to; on disk.
@@ -123,7 +131,7 @@ class Enroller:
             Action.LEAVE: policy.leave,
         }
         if not permitted[frame.action]:
-            _refuse(Code.DENIED, f"the operator does not let devices {frame.action.word} here")
+            _refuse(Code.DENIED, f"the operator does not let devices {_DOES[frame.action]}")
 
     # Each gives the channel's key, 0 for none, and the users whom a change concerns.
 

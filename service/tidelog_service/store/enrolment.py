@@ -36,7 +36,14 @@ def insert_user(database: Database, name: str, now: int) -> int:
     return database.write(User.insert(name=name, created=now))
 
 
-def insert_channel(database: Database, name: str, now: int, *, windowed: bool = False) -> int:
+def new_epoch() -> int:
+    """A fresh incarnation of a log: random, so that no two need a shared counter."""
+    return secrets.randbelow(EPOCH_STOP - 1) + 1
+
+
+def insert_channel(
+    database: Database, name: str, now: int, *, windowed: bool = False, epoch: int | None = None
+) -> int:
     """Add an empty channel, whose name is valid and free, in a fresh incarnation.
 
     Args:
@@ -44,6 +51,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
         name: its name.
         now: Unix milliseconds.
         windowed: whether its members see what is written from joining to leaving, instead of all.
+        epoch: of the incarnation; a new one where it is not given.
 
     Returns:
         the new key.
@@ -51,8 +59,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
     Raises:
         UsageError: there is no room for another (``channels_full``).
     """
-    epoch = secrets.randbelow(EPOCH_STOP - 1) + 1
-    row = Channel.insert(name=name, epoch=epoch, created=now, windowed=windowed)
+    row = Channel.insert(name=name, epoch=epoch or new_epoch(), created=now, windowed=windowed)
     return checked_channel(database.write(row))
 
 

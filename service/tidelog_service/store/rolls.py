@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from peewee import Expression, ModelSelect, fn
@@ -19,11 +19,13 @@ class RollStore(Rolls):
 
     Args:
         database: open and migrated; it stays the caller's to close.
+        epochs: where the incarnations of new channels come from.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, epochs: Callable[[], int] = enrolment.new_epoch) -> None:
         """See the class."""
         self._database = database
+        self._epochs = epochs
 
     def transaction(self) -> AbstractContextManager[None]:
         """See `Rolls.transaction`."""
@@ -62,7 +64,9 @@ class RollStore(Rolls):
 
     def found(self, channel: str, user_id: int, terms: bytes, *, windowed: bool, now_ms: int) -> int:
         """See `Rolls.found`."""
-        key = enrolment.insert_channel(self._database, channel, now_ms, windowed=windowed)
+        key = enrolment.insert_channel(
+            self._database, channel, now_ms, windowed=windowed, epoch=self._epochs()
+        )
         self._database.write(Founding.insert(channel=key, user=user_id, terms=terms))
         return key
 

@@ -67,7 +67,7 @@ from tidelog.waiting import LinkState, Waiting
 from tidelog.wire.enrolling import Action, Enrol
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
-from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP, TIME_MS_STOP
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel, checked_device
 from tidelog.wire.url import BrokerUrl
@@ -117,6 +117,8 @@ class Device:
         page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.
         seconds: take the times of records in whole seconds: some bytes less for each, but live pushes and
             messages sent then take some more. For good: a store that once did goes on with it.
+        clock: what messages are dated by, Unix milliseconds; the system's clock where it is not given. It may
+            be wrong: others see what it said as ``sent``, and the order is the service's.
 
     Raises:
         UsageError: an argument is not valid, or the store is another device's.
@@ -136,12 +138,14 @@ class Device:
         transport: Transport | None = None,
         page_bytes: int = PAGE_BYTES_DEFAULT,
         seconds: bool = False,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         """See the class."""
         self._context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
         self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
         self._codecs = offered_codecs(codec)
+        self._clock = clock or _system_ms
         self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         self._transport = transport or PahoTransport(
             BrokerUrl.parse(url),
@@ -285,7 +289,7 @@ class Device:
 
     def _write(self, channel: str, raw: bytes, *, kind: int, media: str) -> Future[Receipt]:
         self._start()
-        sent = time.time_ns() // 1_000_000
+        sent = min(max(0, self._clock()), TIME_MS_STOP - 1)
         future: Future[Receipt] = Future()
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
@@ -661,6 +665,10 @@ class Device:
             raise Unavailable(
                 f"the device's store did not answer within {_LOCAL_SECONDS:g} s", code="store_failed"
             ) from None
+
+
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _open_store(store: str | Path, device: str) -> Store:

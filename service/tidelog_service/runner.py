@@ -26,6 +26,7 @@ from tidelog_service.engine.rolls import Policy
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
+from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.dictionaries import DictionaryStore
@@ -133,6 +134,7 @@ class Service:
             press=self._presses(),
             library=DictionaryStore(database),
             enroller=Enroller(RollStore(database), self._policy()),
+            clocks=ClockStore(database),
         )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()

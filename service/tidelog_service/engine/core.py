@@ -12,6 +12,7 @@ from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
 from tidelog.wire.page_frames import Resync
 from tidelog_service.engine.accounts import Accounts
+from tidelog_service.engine.clocks import ClockBook, Clocks
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.enrolling import NoRolls, Serving
@@ -40,11 +41,13 @@ class Engine:
         bounds: the operator's bounds.
         press: compresses pages; in this thread, if not given.
         library: the trained dictionaries; none where it is left out.
+        clocks: where it is kept how wrong the clocks of devices are; nowhere where it is left out.
         enroller: changes channels and members for devices; else none of them may.
 
     Attributes:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
+        clocks: how wrong the clock of each device is.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Engine:
         press: Press | None = None,
         library: Library | None = None,
         enroller: Serving | None = None,
+        clocks: ClockBook | None = None,
     ) -> None:
         """See the class."""
         self._store = store
@@ -62,6 +66,7 @@ class Engine:
         library = library or NoLibrary()
         self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
         self._enroller: Serving = enroller or NoRolls()
+        self.clocks = Clocks(clocks)
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
@@ -149,6 +154,7 @@ class Engine:
         ingested = ingest(drafts, self._store, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
+        self.clocks.heard(ingested.stored, now_ms)
         for told in ingested.answers:
             yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
 

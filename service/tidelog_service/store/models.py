@@ -244,6 +244,21 @@ class Traffic(Model):
         without_rowid = True
 
 
+class Clock(Model):
+    """How wrong a device's clock is; see `tidelog_service.engine.clocks.KeptClock`."""
+
+    device = TextField(primary_key=True)
+    skew = BigIntegerField()
+    measured = BigIntegerField()
+    state = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "clock"
+        without_rowid = True
+
+
 class Dictionary(Model):
     """A trained dictionary; ``id`` is the CRC-32 of ``data``, and the active one is what devices are to have.
 
@@ -274,5 +289,6 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Generation,
     Dictionary,
     Traffic,
+    Clock,
 )
 """Every table, those that others refer to first."""

@@ -1,10 +1,10 @@
-"""A table of the channels that devices made; it stands by itself beside those of channels and users."""
+"""Tables of the channels that devices made and of devices' clocks; no other table knows of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from peewee import AutoField, BlobField, Database, ForeignKeyField, Model
+from peewee import AutoField, BigIntegerField, BlobField, Database, ForeignKeyField, Model, TextField
 
 
 class Channel(Model):
@@ -42,7 +42,22 @@ class Founding(Model):
         table_name = "founding"
 
 
+class Clock(Model):
+    """See `models`."""
+
+    device = TextField(primary_key=True)
+    skew = BigIntegerField()
+    measured = BigIntegerField()
+    state = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "clock"
+        without_rowid = True
+
+
 def up(migrator: Any, db: Database) -> None:  # noqa: ANN401, ARG001 - the runner's signature; it has no stubs
-    """Make the table."""
-    with db.bind_ctx([Founding, Channel, User]):
-        db.create_tables([Founding], safe=False)
+    """Make the tables."""
+    with db.bind_ctx([Founding, Clock, Channel, User]):
+        db.create_tables([Founding, Clock], safe=False)

@@ -205,6 +205,15 @@ def test_a_device_makes_a_channel_and_others_come_and_go(tidelog: Shell) -> None
         tidelog("room", "invite", "alice/boat", "carol", "--as", "phone")
         assert tidelog("room", "leave", "alice/boat", "--as", "pad") == "not in alice/boat\n"
         tidelog("room", "remove", "alice/boat", "carol", "--as", "phone")
+        with tidelog.running("watch", "--as", "pad", "--json") as watch:
+            tidelog("send", "room1", "are you there?", "--as", "phone")
+            assert json.loads(watch.line())["body"] == "are you there?"
+            tidelog("room", "invite", "room1", "bob", "--as", "phone", code=4)
+            tidelog("room", "invite", "alice/boat", "bob", "--as", "phone")
+            tidelog("send", "room1", "bye", "--as", "phone")
+            assert json.loads(watch.line())["body"] == "bye"
+            assert "now writer of alice/boat" in watch.stop(signal.SIGINT)[1]
+        tidelog("room", "remove", "alice/boat", "bob", "--as", "phone")
         (boat,) = [one for one in tidelog.json("channel", "list") if one["channel"] == "alice/boat"]
         assert boat["members"] == ["alice"]
         assert tidelog("room", "direct", "bob", "--as", "phone") == "writer of dm/alice/bob\n"

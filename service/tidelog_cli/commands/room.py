@@ -11,6 +11,7 @@ from tidelog.device import Device
 from tidelog.replica.steps import Membership
 from tidelog_cli import options
 from tidelog_cli.identity import Identity
+from tidelog_cli.lines import standing
 from tidelog_cli.session import opened_device
 from tidelog_cli.terminal import print_json, print_line, printable
 
@@ -185,5 +186,4 @@ def _ask(identity: Identity, ask: Callable[[Device], Membership], *, as_json: bo
     if as_json:
         print_json({"channel": told.channel, "role": told.role})
     else:
-        role = f"{told.role} of" if told.role else "not in"
-        print_line(f"{role} {printable(told.channel)}")
+        print_line(printable(standing(told)))

@@ -188,7 +188,7 @@ class Enroller:
 
     def _unseat(self, room: Room, users: set[int]) -> tuple[int, set[int]]:
         self._rolls.unseat(room.id, users)
-        if room.role is Role.OWNER:
+        if room.role is Role.OWNER and self._policy.invite:
             self._keep_owner(room)
         return room.id, users
 
@@ -209,11 +209,8 @@ class Enroller:
 
     def _keep_owner(self, room: Room) -> None:
         """A channel with members that its owner has just left, or let go of, has another owner."""
-        members, owners = (
-            self._rolls.members(room.id, up_to=1),
-            self._rolls.members(room.id, up_to=1, role=Role.OWNER),
-        )
-        if members and not owners:
+        owners = self._rolls.members(room.id, up_to=1, role=Role.OWNER)
+        if not owners and self._rolls.members(room.id, up_to=1):
             _refuse(Code.DENIED, "the last owner: make another member an owner first")
 
     def _told(self, call: _Call, name: str, room_id: int, concerned: set[int]) -> Enrolled:

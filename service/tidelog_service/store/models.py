@@ -101,7 +101,7 @@ class Member(Model):
 class Founding(Model):
     """Which user made a channel by a device; ``terms``: see `tidelog_service.engine.enrolling.terms`."""
 
-    channel = ForeignKeyField(Channel, primary_key=True)
+    channel = ForeignKeyField(Channel, primary_key=True, on_delete="CASCADE")
     user = ForeignKeyField(User)
     terms = BlobField()
 

@@ -32,7 +32,7 @@ class User(Model):
 class Founding(Model):
     """See `models`."""
 
-    channel = ForeignKeyField(Channel, primary_key=True)
+    channel = ForeignKeyField(Channel, primary_key=True, on_delete="CASCADE")
     user = ForeignKeyField(User)
     terms = BlobField()
 

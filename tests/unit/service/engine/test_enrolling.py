@@ -228,6 +228,12 @@ def test_the_last_owner_stays_while_others_do(hall: Hall) -> None:
     assert hall.ask("ann", Action.LEAVE, "boat").roster.role is None
 
 
+def test_nobody_is_kept_who_cannot_make_another_an_owner(hall: Hall) -> None:
+    hall.ask("ann", Action.CREATE, "boat", "bob")
+    hall.policy = replace(OPEN, invite=False)
+    assert hall.ask("ann", Action.LEAVE, "boat").roster.role is None
+
+
 def test_one_of_two_owners_may_leave_or_step_down(hall: Hall) -> None:
     hall.ask("ann", Action.CREATE, "boat", "bob", role=Role.OWNER)
     hall.ask("ann", Action.INVITE, "boat", "ann", role=Role.WRITER)

@@ -100,7 +100,7 @@ _HINTS = {
     Code.LIMIT: "something is larger than the limits in SPEC.md",
     Code.NO_CHANNEL: "there is no such channel, or this device's user is not a member of it",
     Code.DENIED: "this device's user may not do that in this channel",
-    Code.CONFLICT: "the message number was used before for another message",
+    Code.CONFLICT: "the message number was used before for another message, or the channel's name is taken",
     Code.WINDOW: "the message number is too far above those received so far",
     Code.UNSUPPORTED: "the peer does not know this request in its version",
     Code.BUSY: "try again later",

@@ -33,6 +33,7 @@ class Stack:
     port: int = 0
     service: Service | None = None
     secrets: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -45,7 +46,7 @@ class Stack:
         return int(self.url.rpartition(":")[2])
 
     def start(self) -> None:
-        overrides: dict[str, object] = {"service.data": self.folder}
+        overrides: dict[str, object] = {"service.data": self.folder} | self.settings
         if self.mosquitto is None:
             overrides["broker.port"] = self.port
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tidelog.device import Channel, Device
     from tidelog.replica.ports import OutboxEntry, Record
-    from tidelog.replica.steps import Listing, Preview, Receipt, SyncReport
+    from tidelog.replica.steps import Listing, Membership, Preview, Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Denied",
     "Device",
     "Listing",
+    "Membership",
     "OutboxEntry",
     "Preview",
     "ProtocolError",
@@ -33,6 +34,7 @@ _ROOMS = {
     "Channel": "device",
     "Device": "device",
     "Listing": "replica.steps",
+    "Membership": "replica.steps",
     "OutboxEntry": "replica.ports",
     "Preview": "replica.steps",
     "Receipt": "replica.steps",

@@ -6,8 +6,12 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from tidelog.replica.ports import Record
+from tidelog.replica.steps import Membership
+
+T = TypeVar("T")
 
 
 class Callbacks:
@@ -19,6 +23,7 @@ class Callbacks:
         self._thread = threading.Thread(target=self._run, name="tidelog-callbacks", daemon=True)
         self._lock = threading.Lock()
         self._on_record: dict[object, Callable[[Record], None]] = {}
+        self._on_membership: dict[object, Callable[[Membership], None]] = {}
         self._on_error: dict[object, Callable[[Exception], None]] = {}
 
     def start(self) -> None:
@@ -35,6 +40,10 @@ class Callbacks:
         """Add a listener; returns what removes it."""
         return self._add(self._on_record, callback)
 
+    def on_membership(self, callback: Callable[[Membership], None]) -> Callable[[], None]:
+        """Add a listener; returns what removes it."""
+        return self._add(self._on_membership, callback)
+
     def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
         """Add a listener; returns what removes it."""
         return self._add(self._on_error, callback)
@@ -45,6 +54,13 @@ class Callbacks:
             listeners = list(self._on_record.values())
         for record in records if listeners else ():
             self._queue.put(lambda record=record: self._call_all(listeners, record))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+    def changed(self, membership: Membership) -> None:
+        """Queue a change of a membership for the listeners, if there are any."""
+        with self._lock:
+            listeners = list(self._on_membership.values())
+        if listeners:
+            self._queue.put(lambda: self._call_all(listeners, membership))
 
     def trouble(self, error: Exception) -> None:
         """Queue an error for the listeners."""
@@ -63,10 +79,10 @@ class Callbacks:
 
         return remove
 
-    def _call_all(self, listeners: list[Callable[[Record], None]], record: Record) -> None:
+    def _call_all(self, listeners: list[Callable[[T], None]], told: T) -> None:
         for listener in listeners:
             try:
-                listener(record)
+                listener(told)
             except Exception as error:  # noqa: BLE001 - the application's own, told to on_error
                 self._report(error)
 

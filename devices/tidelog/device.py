@@ -38,6 +38,7 @@ from tidelog.arguments import (
 from tidelog.callbacks import Callbacks
 from tidelog.choice import Choice, Time, chosen
 from tidelog.driver import Command, Driver, T
+from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
 from tidelog.replica.machine import Machine
@@ -46,8 +47,11 @@ from tidelog.replica.requests import Job
 from tidelog.replica.revisions import shown
 from tidelog.replica.steps import (
     Arrived,
+    EnrolEnded,
     Event,
     Listing,
+    Membership,
+    MembershipChanged,
     Preview,
     Receipt,
     Receipted,
@@ -64,9 +68,10 @@ from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.store.memory import MemoryStore
 from tidelog.store.sqlite import SqliteStore
 from tidelog.waiting import LinkState, Waiting
+from tidelog.wire.enrolling import Action, Enrol
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
-from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP, TIME_MS_STOP
 from tidelog.wire.queries import Depth
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel, checked_device
@@ -117,6 +122,8 @@ class Device:
         page_bytes: the page asked for: what a dropped link costs at most, 256 to 61,440.
         seconds: take the times of records in whole seconds: some bytes less for each, but live pushes and
             messages sent then take some more. For good: a store that once did goes on with it.
+        clock: what messages are dated by, Unix milliseconds; the system's clock where it is not given. It may
+            be wrong: others see what it said as ``sent``, and the order is the service's.
 
     Raises:
         UsageError: an argument is not valid, or the store is another device's.
@@ -136,12 +143,14 @@ class Device:
         transport: Transport | None = None,
         page_bytes: int = PAGE_BYTES_DEFAULT,
         seconds: bool = False,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         """See the class."""
         self._context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
         self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
         self._codecs = offered_codecs(codec)
+        self._clock = clock or _system_ms
         self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         self._transport = transport or PahoTransport(
             BrokerUrl.parse(url),
@@ -158,6 +167,7 @@ class Device:
         self._started = False
         self._closed = False
         self._job_ids = itertools.count(1)
+        self._enrolling = Enrolling(local=self._local, link=self._link, hasten=self._hasten)
         self._driver = Driver(
             make_machine=self._make_machine,
             store=self._store,
@@ -255,6 +265,7 @@ class Device:
         self._waiting.fail_all(
             Unavailable("the device was closed before the receipt", code="closed", hint="it is in the outbox")
         )
+        self._enrolling.fail_all(Unavailable("the device was closed before the answer", code="closed"))
 
     # Writing
 
@@ -283,7 +294,7 @@ class Device:
 
     def _write(self, channel: str, raw: bytes, *, kind: int, media: str) -> Future[Receipt]:
         self._start()
-        sent = time.time_ns() // 1_000_000
+        sent = min(max(0, self._clock()), TIME_MS_STOP - 1)
         future: Future[Receipt] = Future()
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
@@ -619,6 +630,76 @@ class Device:
             for held in sorted(self._store.load().holdings, key=lambda held: held.channel)
         ]
 
+    # Channels and members, where the operator lets devices change them (SPEC.md, "Enrol")
+
+    def create_channel(
+        self,
+        name: str,
+        *,
+        members: Iterable[str] = (),
+        role: RoleWord = "writer",
+        windowed: bool = False,
+        timeout: float = 30.0,
+    ) -> Membership:
+        """Make a channel, which this device's user then owns. The same again, after an error, does no harm.
+
+        Args:
+            name: the channel's name.
+            members: users who are in it from the beginning, at most 256.
+            role: theirs.
+            windowed: whether members see what is written from joining to leaving, also afterwards; else all
+                of it, as long as they are members.
+            timeout: seconds.
+
+        Raises:
+            Denied: the operator does not allow it.
+            UsageError: the name is taken (``channel_exists``), there is no such user (``no_user``), there are
+                as many channels or members as may be (``limit``), or an argument is not valid.
+            Unavailable: no link or no answer in time; it may be done all the same.
+        """
+        return self._enrol(enrol(Action.CREATE, name, members, role=role, windowed=windowed), timeout=timeout)
+
+    def direct(self, user: str, *, timeout: float = 30.0) -> Membership:
+        """The conversation with another user: its name, in the answer. It is made where it is not there.
+
+        Raises:
+            TidelogError: as `create_channel`.
+        """
+        return self._enrol(enrol(Action.DIRECT, users=[user]), timeout=timeout)
+
+    def invite(
+        self, channel: str, users: Iterable[str], *, role: RoleWord = "writer", timeout: float = 30.0
+    ) -> Membership:
+        """Make users members of a channel that this device's user owns, or give members another role.
+
+        Raises:
+            Denied: the user is no owner, or the operator does not allow it (``denied``); there is no such
+                channel for this user (``no_channel``).
+            TidelogError: else as `create_channel`.
+        """
+        return self._enrol(enrol(Action.INVITE, channel, users, role=role), timeout=timeout)
+
+    def remove(self, channel: str, users: Iterable[str], *, timeout: float = 30.0) -> Membership:
+        """End memberships in a channel that this device's user owns; what the users wrote stays.
+
+        Raises:
+            TidelogError: as `invite`.
+        """
+        return self._enrol(enrol(Action.REMOVE, channel, users), timeout=timeout)
+
+    def leave(self, channel: str, *, timeout: float = 30.0) -> Membership:
+        """End the membership of this device's own user.
+
+        Raises:
+            Denied: the user is the last owner and others are still in it, or the operator does not allow it.
+            Unavailable: no link or no answer in time.
+        """
+        return self._enrol(enrol(Action.LEAVE, channel), timeout=timeout)
+
+    def _enrol(self, frame: Enrol, *, timeout: float) -> Membership:
+        self._start()
+        return self._enrolling.ask(frame, timeout)
+
     # Callbacks
 
     def on_record(self, callback: Callable[[Record], None]) -> Callable[[], None]:
@@ -635,6 +716,17 @@ class Device:
             a function that ends it.
         """
         return self._callbacks.on_record(callback)
+
+    def on_membership(self, callback: Callable[[Membership], None]) -> Callable[[], None]:
+        """Have it told where another device has changed what this one's user is in a channel.
+
+        While connected and live; else the next sync brings what there is to read. Of a channel that is new a
+        `sync` brings what was written before.
+
+        Returns:
+            a function that ends it; the rest as with `on_record`.
+        """
+        return self._callbacks.on_membership(callback)
 
     def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
         """Have troubles told that no call waits for, and exceptions of callbacks.
@@ -661,6 +753,10 @@ class Device:
                 self._waiting.renumbered(event)
             case SyncEnded():
                 self._waiting.ended(event)
+            case EnrolEnded():
+                self._enrolling.ended(event)
+            case MembershipChanged():
+                self._callbacks.changed(event.membership)
             case Trouble():
                 self._callbacks.trouble(event.error)
 
@@ -672,6 +768,10 @@ class Device:
             raise Unavailable(
                 f"the device's store did not answer within {_LOCAL_SECONDS:g} s", code="store_failed"
             ) from None
+
+
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _open_store(store: str | Path, device: str) -> Store:

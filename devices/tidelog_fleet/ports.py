@@ -34,6 +34,10 @@ class Deployment(Protocol):
         """Every record of a channel in the service's store, ascending by seq."""
         ...
 
+    def skews(self) -> Mapping[str, int]:
+        """By how much the service takes the clocks of devices to be ahead, milliseconds, by device."""
+        ...
+
 
 class Screen(Protocol):
     """Where progress is shown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate, groupby
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from tidelog.replica.ports import Record
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.topics import reply_topic
 from tidelog_fleet.checker import MEANINGS, Fault
+from tidelog_fleet.clocks import ClockFigures
 from tidelog_fleet.crew import Crew
 from tidelog_fleet.ledger import Counts, Synced
 
@@ -65,6 +66,7 @@ class Outcome:
         compared: records that were compared, over all devices.
         cost: of the syncs.
         faults: all that is wrong; empty for a clean run.
+        clocks: how wrong the devices' are, and what the service measured.
     """
 
     seed: int
@@ -78,6 +80,7 @@ class Outcome:
     compared: int
     cost: SyncCost
     faults: tuple[Fault, ...]
+    clocks: ClockFigures = field(default_factory=ClockFigures)
 
     @property
     def clean(self) -> bool:
@@ -160,6 +163,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "compared": outcome.compared,
         "counts": asdict(outcome.counts),
         "syncs": asdict(outcome.cost) | {"factor": round(outcome.cost.factor, 2)},
+        "clocks": asdict(outcome.clocks),
         "faults": [asdict(fault) for fault in outcome.faults],
     }
 
@@ -195,6 +199,9 @@ def _rows(outcome: Outcome) -> Iterable[tuple[str, str, str]]:
     yield "  full resend", f"{cost.full_resend_bytes:,}", f"{cost.factor:,.1f} times as much"
     yield "socket bytes up", f"{counts.bytes_up:,}", "of everything"
     yield "socket bytes down", f"{counts.bytes_down:,}", ""
+    clocks = outcome.clocks
+    found = f"found to {clocks.error_ms_median:,} ms, at worst {clocks.error_ms_max:,}"
+    yield "clocks", f"{clocks.measured:,}", f"off by up to {clocks.skew_ms_max // 1000:,} s; {found}"
     yield "records compared", f"{outcome.compared:,}", counted(len(outcome.faults), "fault")
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from tidelog.wire.errors import TidelogError
+from tidelog_fleet import clocks
 from tidelog_fleet.checker import Checker, Fault, FaultKind
+from tidelog_fleet.clocks import ClockFigures
 from tidelog_fleet.crew import Crew, free_tag, make_crew
 from tidelog_fleet.ledger import Counts, Ledger
 from tidelog_fleet.links import Links
@@ -112,8 +114,9 @@ class Fleet:
                 link=links.add(),
                 folder=self._folder,
                 ledger=self._ledger,
+                skew_ms=clocks.drawn(self._source(f"clock {place}")),
             )
-            for seat in crew.seats
+            for place, seat in enumerate(crew.seats)
         )
         self._screen.show(1, self.counts())
         return crew
@@ -219,7 +222,12 @@ class Fleet:
             compared=compared,
             cost=sync_cost(self._ledger.syncs, logs),
             faults=tuple(self._faults),
+            clocks=self._clocks(),
         )
+
+    def _clocks(self) -> ClockFigures:
+        true = {terminal.seat.device: terminal.skew_ms for terminal in self._terminals}
+        return clocks.compared(true, self._deployment.skews())
 
     def _check(self, checker: Checker) -> int:
         """Gather what is wrong; how many records of devices were looked at."""

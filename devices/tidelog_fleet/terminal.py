@@ -55,12 +55,16 @@ class Terminal:
         link: its way to the broker.
         folder: where its stores go.
         ledger: where it writes down what happens.
+        skew_ms: by how much its clock is ahead.
     """
 
-    def __init__(self, seat: Seat, *, secret: str, link: Link, folder: Path, ledger: Ledger) -> None:
+    def __init__(
+        self, seat: Seat, *, secret: str, link: Link, folder: Path, ledger: Ledger, skew_ms: int = 0
+    ) -> None:
         """See the class."""
         self.seat = seat
         self.link = link
+        self.skew_ms = skew_ms
         self._secret = secret
         self._stores = (folder / f"{seat.device}-{life}.db" for life in count(1))
         self._store = next(self._stores)
@@ -123,7 +127,11 @@ class Terminal:
             if self._closed:
                 raise Unavailable("the fleet has ended", code="closed")
             device = self._device = Device(
-                self.link.url, device=self.seat.device, secret=self._secret, store=self._store
+                self.link.url,
+                device=self.seat.device,
+                secret=self._secret,
+                store=self._store,
+                clock=lambda: time.time_ns() // 1_000_000 + self.skew_ms,
             )
         device.on_record(self._arrived)
         device.on_error(self._troubled)

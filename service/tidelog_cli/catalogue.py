@@ -66,6 +66,12 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     ),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
+    Entry(
+        name="room",
+        summary="Make channels, invite and leave, where the operator lets devices.",
+        panel=DEVICE,
+        module="room",
+    ),
     Entry(name="outbox", summary="See to messages that were refused.", panel=DEVICE, module="outbox"),
     Entry(name="decode", summary="Show what packed frames say.", panel=TOOLS, module="decode"),
     Entry(

@@ -6,11 +6,17 @@ import base64
 from typing import Final
 
 from tidelog.replica.ports import Record
+from tidelog.replica.steps import Membership
 from tidelog.wire.frames import KIND_DELETE, KIND_MESSAGE
 from tidelog_cli.terminal import local_time, print_json, print_line, printable, styled
 
 _HEX_BYTES_MAX: Final = 32
 """Bytes of a body that is no text, as people see them."""
+
+
+def standing(membership: Membership) -> str:
+    """What the device's user is in a channel: ``owner of boat``, ``not in boat``."""
+    return f"{membership.role} of {membership.channel}" if membership.role else f"not in {membership.channel}"
 
 
 def print_record(record: Record, *, as_json: bool, channel_width: int = 0) -> None:

@@ -34,6 +34,7 @@ from pydantic_settings import (
 from tidelog.wire.errors import UsageError
 from tidelog_service.config_sections import (
     BrokerSection,
+    ChannelsSection,
     CodecSection,
     IngestSection,
     LimitsSection,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     live: LiveSection = LiveSection()
     ingest: IngestSection = IngestSection()
     codec: CodecSection = CodecSection()
+    channels: ChannelsSection = ChannelsSection()
     log: LogSection = LogSection()
 
     @classmethod

@@ -14,6 +14,7 @@ from tidelog.wire.limits import (
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
 )
+from tidelog_service.engine.rolls import NOBODY
 
 PROCESSES_AUTO: Final = -1
 PROCESSES_AUTO_MAX: Final = 4
@@ -179,6 +180,45 @@ class CodecSection(_Section):
             json_schema_extra={"unit": "KiB"},
         ),
     ] = CONTEXT_BYTES_MAX >> 10
+
+
+class ChannelsSection(_Section):
+    """What devices may do about channels and members; the operator may do all of it (`tidelog channel`)."""
+
+    create: Annotated[
+        str,
+        Field(
+            description="Channels that devices may make, and then own: nobody, anybody, or patterns of names "
+            "with commas between, in which {user} is the user's name and * anything within a level, as in "
+            '"{user}/*, clubs/*".',
+            pattern=r"^(nobody|anybody|[^,]*(\{user\}|\*)[^,]*(,[^,]*(\{user\}|\*)[^,]*)*)$",
+        ),
+    ] = NOBODY
+    direct: Annotated[
+        bool, Field(description="Whether devices may begin a conversation of their user with another one.")
+    ] = False
+    invite: Annotated[
+        bool, Field(description="Whether owners of a channel may invite, remove and give roles.")
+    ] = True
+    leave: Annotated[bool, Field(description="Whether members may leave a channel.")] = True
+    per_user_max: Annotated[
+        int,
+        Field(
+            description="Channels that one user may have made.",
+            ge=0,
+            le=100_000,
+            json_schema_extra={"unit": "channels"},
+        ),
+    ] = 100
+    members_max: Annotated[
+        int,
+        Field(
+            description="Members up to which a channel's owners may invite.",
+            ge=1,
+            le=10_000,
+            json_schema_extra={"unit": "members"},
+        ),
+    ] = 256
 
 
 class LogSection(_Section):

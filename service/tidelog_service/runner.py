@@ -20,16 +20,20 @@ from tidelog_service.config import Settings
 from tidelog_service.config_sections import PROCESSES_AUTO, PROCESSES_AUTO_MAX
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.packets import Bounds
+from tidelog_service.engine.rolls import Policy
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
+from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.dictionaries import DictionaryStore
 from tidelog_service.store.heartbeat import Heartbeat
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
+from tidelog_service.store.rolls import RollStore
 from tidelog_service.store.traffic import TrafficBook
 from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
@@ -129,6 +133,8 @@ class Service:
             bounds=self._bounds(),
             press=self._presses(),
             library=DictionaryStore(database),
+            enroller=Enroller(RollStore(database), self._policy()),
+            clocks=ClockStore(database),
         )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
@@ -155,6 +161,17 @@ class Service:
             primed_pushes=self._settings.live.primed_pushes,
             lease_ms=self._settings.live.lease_s * 1000,
             context_bytes_max=self._settings.codec.context_kib_max << 10,
+        )
+
+    def _policy(self) -> Policy:
+        channels = self._settings.channels
+        return Policy(
+            create=channels.create,
+            direct=channels.direct,
+            invite=channels.invite,
+            leave=channels.leave,
+            channels_max=channels.per_user_max,
+            members_max=channels.members_max,
         )
 
     def _presses(self) -> Presses:

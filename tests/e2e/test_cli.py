@@ -187,6 +187,38 @@ def test_what_one_device_sends_another_syncs_and_prints(tidelog: Shell) -> None:
         )
 
 
+def test_a_device_makes_a_channel_and_others_come_and_go(tidelog: Shell) -> None:
+    config = tidelog.folder / "tidelog.toml"
+    config.write_text('[channels]\ncreate = "{user}/*"\ndirect = true\n')
+    with tidelog.serving("--port", "0", "--config", str(config)) as url:
+        room_of_two(tidelog, url)
+        tidelog("user", "add", "carol")
+        made = ("room", "create", "alice/boat", "bob", "--role", "reader", "--as", "phone")
+        assert tidelog(*made) == "owner of alice/boat\n"
+        assert tidelog.json(*made) == {"channel": "alice/boat", "role": "owner"}
+        tidelog("send", "alice/boat", "hello", "--as", "phone")
+        assert tidelog.json("sync", "--as", "pad")["records"] == 1
+        tidelog("room", "create", "alice/boat", "--as", "pad", code=4)
+        tidelog("room", "create", "alice/boat", "--as", "phone", code=2)
+        tidelog("room", "invite", "alice/boat", "carol", "--as", "pad", code=4)
+        tidelog("room", "invite", "alice/boat", "carol", "nobody", "--as", "phone", code=2)
+        tidelog("room", "invite", "alice/boat", "carol", "--as", "phone")
+        assert tidelog("room", "leave", "alice/boat", "--as", "pad") == "not in alice/boat\n"
+        tidelog("room", "remove", "alice/boat", "carol", "--as", "phone")
+        with tidelog.running("watch", "--as", "pad", "--json") as watch:
+            tidelog("send", "room1", "are you there?", "--as", "phone")
+            assert json.loads(watch.line())["body"] == "are you there?"
+            tidelog("room", "invite", "room1", "bob", "--as", "phone", code=4)
+            tidelog("room", "invite", "alice/boat", "bob", "--as", "phone")
+            tidelog("send", "room1", "bye", "--as", "phone")
+            assert json.loads(watch.line())["body"] == "bye"
+            assert "now writer of alice/boat" in watch.stop(signal.SIGINT)[1]
+        tidelog("room", "remove", "alice/boat", "bob", "--as", "phone")
+        (boat,) = [one for one in tidelog.json("channel", "list") if one["channel"] == "alice/boat"]
+        assert boat["members"] == ["alice"]
+        assert tidelog("room", "direct", "bob", "--as", "phone") == "writer of dm/alice/bob\n"
+
+
 def test_a_device_can_be_given_by_options_and_environment(tidelog: Shell) -> None:
     with tidelog.serving() as url:
         secret = tidelog.json("device", "add", "alice", "phone")["secret"]

@@ -9,6 +9,7 @@ from simulated.timeline import Timeline
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
 from tidelog.wire import payload as wire
+from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.frames import (
     Delta,
@@ -81,6 +82,10 @@ class PlainDevice:
         self._next_n = 1
         self._rid = 0
         self.link.start(self)
+
+    def enrol(self, frame: Enrol) -> None:
+        """Ask about a channel and its members; nobody looks at the answer."""
+        self.link.publish(sync_topic(self.device), wire.encode(frame, Encoding.JSON), qos=0)
 
     def publish(self, channel: str, body: bytes) -> None:
         """Send a message that nobody confirms."""

@@ -17,10 +17,14 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.packets import Bounds, Packet, Reply
 from tidelog_service.engine.ports import OutboxKey, Row, Taken
+from tidelog_service.engine.rolls import Policy
 from tidelog_service.store.database import Database
+from tidelog_service.store.enrolment import new_epoch
 from tidelog_service.store.records import RecordStore
+from tidelog_service.store.rolls import RollStore
 
 Faults = Callable[[str], bool]
 """Asked at each place where the service can fail, by name, whether it does."""
@@ -82,6 +86,8 @@ class Server:
         database: outlives every crash.
         faults: where it fails; see `serve` for the places.
         bounds: of the engine.
+        policy: what devices may do about channels.
+        epochs: of the channels that devices make.
 
     Attributes:
         engine: the one of this life.
@@ -91,7 +97,7 @@ class Server:
         buried: see `ShakyStore`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a service has so many parts
         self,
         broker: LoopbackBroker,
         *,
@@ -100,6 +106,8 @@ class Server:
         rng: Random | None = None,
         faults: Faults = NO_FAULTS,
         bounds: Bounds | None = None,
+        policy: Policy | None = None,
+        epochs: Callable[[], int] = new_epoch,
     ) -> None:
         self.up = False
         self.skew_ms = 0
@@ -109,6 +117,8 @@ class Server:
         self._rng = rng
         # One for all lives: it keeps nothing but caches, and compiling its statements takes a while.
         self._store = ShakyStore(database, faults)
+        self._rolls = RollStore(database, epochs=epochs)
+        self._policy = policy or Policy()
         self.buried = self._store.buried
         self._faults = faults
         self._bounds = bounds
@@ -125,7 +135,7 @@ class Server:
     def start(self) -> None:
         """Connect, with an engine that knows nothing but the database; retained statuses come again."""
         self.up = True
-        self.engine = Engine(self._store, bounds=self._bounds)
+        self.engine = Engine(self._store, bounds=self._bounds, enroller=Enroller(self._rolls, self._policy))
         self._link = LoopbackLink(self._broker, SERVICE, self._receive)
         for pattern, qos in SERVICE_SUBSCRIPTIONS:
             self._link.subscribe(pattern, qos=qos)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from functools import partial
 
 from simulated import trace
@@ -26,6 +27,7 @@ from tidelog.replica.steps import Event
 from tidelog.replica.surveys import Survey, Want
 from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
+from tidelog.wire.enrolling import Action, Enrol, Role
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Messages
 from tidelog.wire.limits import SEQ_STOP
@@ -36,6 +38,7 @@ from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog.wire.topics import SERVICE, reply_topic
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.parcels import opened
+from tidelog_service.engine.rolls import Policy
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
 from tidelog_service.store.records import RecordStore
@@ -81,6 +84,7 @@ class Stage:
         self._users: set[str] = set()
         self._server: Server | None = None
         self._bounds = Bounds()
+        self._policy = Policy()
 
     def close(self) -> None:
         """Let go of all files."""
@@ -127,6 +131,19 @@ class Stage:
         """``bounds NAME=NUMBER...``: of the engine, before the service starts."""
         self._bounds = Bounds(**{name: int(value) for name, value in map(_setting, settings)})
 
+    def _do_policy(self, *settings: str) -> None:
+        """``policy NAME=VALUE...``: what devices may do about channels, before the service starts."""
+        types = {field.name: type(field.default) for field in fields(Policy)}
+        said = dict(map(_setting, settings))
+        given = {name: types[name](int(value) if value.isdigit() else value) for name, value in said.items()}
+        self._policy = Policy(**given)
+
+    def _do_user(self, *users: str) -> None:
+        """``user NAME...``: users without devices."""
+        for user in users:
+            self._users.add(user)
+            self._registry.add_user(user)
+
     def _do_device(self, device: str, *settings: str) -> None:
         """``device USER-NAME [TUNING=NUMBER...]``: a device with the SDK, and its link up."""
         user = device.partition("-")[0]
@@ -166,7 +183,12 @@ class Stage:
     def _start_service(self) -> None:
         if self._server is None:
             self._server = Server(
-                self._broker, timeline=self.timeline, database=self._database, bounds=self._bounds
+                self._broker,
+                timeline=self.timeline,
+                database=self._database,
+                bounds=self._bounds,
+                policy=self._policy,
+                epochs=lambda: _EPOCH,
             )
 
     # The world
@@ -246,6 +268,21 @@ class Stage:
         terminal = self.terminals[device]
         body = delete_body_of(terminal.store, terminal.machine.holdings.get(channel), [run])
         terminal.write(channel, body, kind=KIND_DELETE, content_type="", sent=self.timeline.now_ms)
+
+    def _device_enrol(self, device: str, action: str, *words: str) -> None:
+        """``DEVICE enrol ACTION [CHANNEL] [USER...] [role=ROLE] [windowed]``."""
+        said = dict(_setting(word) for word in words if "=" in word)
+        names = [word for word in words if "=" not in word and word != "windowed"]
+        direct = action == "direct"
+        frame = Enrol(
+            rid=5 if device in self.plains else 0,
+            action=Action[action.upper()],
+            channel="" if direct else names[0],
+            users=tuple(names if direct else names[1:]),
+            role=Role[said.get("role", "writer").upper()],
+            windowed="windowed" in words,
+        )
+        (self.plains.get(device) or self.terminals[device]).enrol(frame)
 
     def _device_read(self, device: str, channel: str) -> None:
         """``DEVICE read CHANNEL``: what its application sees."""

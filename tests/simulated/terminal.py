@@ -16,6 +16,7 @@ from tidelog.replica.ports import Changes, Store
 from tidelog.replica.requests import Job
 from tidelog.replica.steps import Chance, Event, Step, SyncEnded
 from tidelog.replica.tuning import Tuning
+from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import TidelogError
 
 
@@ -119,6 +120,11 @@ class Terminal:
         job.id = next(self._jobs)
         self.syncs.add(job.id)
         self.do(lambda machine: machine.sync(job, self._timeline.now))
+
+    def enrol(self, frame: Enrol) -> None:
+        """The application asks about a channel and its members."""
+        job = next(self._jobs)
+        self.do(lambda machine: machine.enrol(job, frame))
 
     def do(self, command: Callable[[Machine], Step]) -> None:
         """The application does something else."""

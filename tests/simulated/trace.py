@@ -9,7 +9,10 @@ from tidelog.mqtt.loopback_broker import Delivery
 from tidelog.replica.ports import Holding
 from tidelog.replica.steps import (
     Arrived,
+    EnrolEnded,
     Event,
+    Membership,
+    MembershipChanged,
     Preview,
     Receipted,
     Refused,
@@ -18,6 +21,7 @@ from tidelog.replica.steps import (
     Trouble,
 )
 from tidelog.wire import payload as wire
+from tidelog.wire.enrolling import Enrol, Role, Roster
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
     KIND_DELETE,
@@ -71,6 +75,8 @@ _WORDS = {
     Query: "query",
     Manifest: "manifest",
     Estimate: "estimate",
+    Enrol: "enrol",
+    Roster: "roster",
 }
 
 
@@ -109,7 +115,7 @@ def _surveyed(frame: Query | Manifest | Estimate) -> Iterable[str]:
             return [f"answer {frame.rid}: {frame.records} records in {pages}"]
 
 
-def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
+def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911 - one a type
     match frame:
         case Messages():
             return _messages(frame)
@@ -131,6 +137,10 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
             return list(_part(frame.part))
         case PrimedPush():
             return [f"{frame.channel} {shown(frame.seqs)} after {shown(frame.context)}"]
+        case Enrol():
+            return [_enrol(frame)]
+        case Roster():
+            return [f"{_standing(frame)}, request {frame.rid}"]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
 
@@ -139,6 +149,18 @@ def _messages(frame: Messages) -> list[str]:
     if len(frame.messages) > _LISTED_MAX:
         return [f"messages {shown(RangeSet.of(one.n for one in frame.messages))}"]
     return [f"{one.n} {one.channel} {said(one.kind, one.body)}" for one in frame.messages]
+
+
+def _enrol(frame: Enrol) -> str:
+    role = "" if frame.role is Role.WRITER else f" as {frame.role.word}"
+    windows = ", with windows" if frame.windowed else ""
+    words = [frame.action.word, frame.channel, *frame.users]
+    return f"request {frame.rid}, {' '.join(word for word in words if word)}{role}{windows}"
+
+
+def _standing(frame: Roster) -> str:
+    role = "no member" if frame.role is None else frame.role.word
+    return f"{frame.channel} epoch {frame.epoch}: {role}" if frame.epoch else f"{frame.channel}: {role}"
 
 
 def _parcel(parcel: Parcel, held: Messages | None) -> list[str]:
@@ -229,7 +251,7 @@ def _records(records: tuple[Record, ...]) -> str:
     return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
-def of_event(event: Event) -> str:
+def of_event(event: Event) -> str:  # noqa: PLR0911 - one a type
     """What the application was told."""
     match event:
         case Receipted():
@@ -243,8 +265,17 @@ def of_event(event: Event) -> str:
             return f"arrived {event.records[0].channel} {shown(seqs)}"
         case SyncEnded():
             return _ended(event)
+        case EnrolEnded():
+            return f"refused: {event.error.code}" if event.error else _membership(event.membership)
+        case MembershipChanged():
+            return f"hears: {_membership(event.membership)}"
         case Trouble():
             return f"trouble: {event.error.code}"
+
+
+def _membership(membership: Membership | None) -> str:
+    assert membership is not None
+    return f"{membership.role or 'no member'} of {membership.channel}"
 
 
 def _ended(event: SyncEnded) -> str:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import assert_type
 
-from tidelog import Channel, Device, OutboxEntry, Receipt, Record, SyncReport, TidelogError
+from tidelog import Channel, Device, Membership, OutboxEntry, Receipt, Record, SyncReport, TidelogError
 
 
 def uses_every_name(path: Path) -> None:
@@ -23,6 +23,12 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.channels(), list[Channel])
         assert_type(phone.outbox(), list[OutboxEntry])
         assert_type(phone.on_record(lambda record: texts.append(record.text)), Callable[[], None])
+        assert_type(phone.create_channel("a/b", members=["bob"], role="reader", windowed=True), Membership)
+        assert_type(phone.direct("bob", timeout=1), Membership)
+        assert_type(phone.invite("a/b", ["bob"], role="owner"), Membership)
+        assert_type(phone.remove("a/b", {"bob"}), Membership)
+        assert_type(phone.leave("a/b"), Membership)
+        assert_type(phone.on_membership(lambda told: texts.append(told.channel)), Callable[[], None])
         phone.drop("room1", [(1, 5)])
 
 
@@ -32,5 +38,6 @@ def wrong_uses_are_found(phone: Device, error: TidelogError) -> None:
     assert_type(error.hint, str)
     phone.send("room1", 5)  # type: ignore[arg-type]
     phone.sync(order="sideways")  # type: ignore[arg-type]
+    phone.invite("a/b", ["bob"], role="boss")  # type: ignore[arg-type]
     phone.sync(["room1"])  # type: ignore[call-arg]
     Device("mqtt://x", device="d", secret="s")  # type: ignore[call-arg]

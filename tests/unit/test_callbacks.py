@@ -10,6 +10,7 @@ import pytest
 from stacks import eventually
 from tidelog.callbacks import Callbacks
 from tidelog.replica.ports import Record
+from tidelog.replica.steps import Membership
 
 
 def record(seq: int) -> Record:
@@ -45,6 +46,20 @@ def test_an_exception_goes_to_on_error_and_the_next_listener_still_hears(callbac
     callbacks.arrived((record(1),))
     eventually(lambda: len(seen) == 2)
     assert seen == ["ZeroDivisionError('integer division or modulo by zero')", 1]
+
+
+def test_changes_of_memberships_go_to_their_own_listeners(callbacks: Callbacks) -> None:
+    seen: list[object] = []
+    told = Membership(channel="boat", role="reader")
+    callbacks.changed(told)
+    callbacks.on_record(lambda _record: seen.append("a record"))
+    remove = callbacks.on_membership(seen.append)
+    callbacks.changed(told)
+    eventually(lambda: seen == [told])
+    remove()
+    callbacks.changed(told)
+    callbacks.stop()
+    assert seen == [told]
 
 
 def test_an_error_that_nobody_listens_to_is_shown_as_of_an_unhandled_thread(

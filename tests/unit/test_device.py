@@ -94,6 +94,15 @@ def phone(wire: Wire) -> Iterator[Device]:
         yield made
 
 
+@pytest.mark.parametrize(("told", "sent"), [(5, 5), (-5, 0), (2**60, 2**53 - 1)])
+def test_messages_are_dated_by_the_clock_that_was_given(wire: Wire, told: int, sent: int) -> None:
+    with Device(
+        "mqtt://x", device="aphone", secret="s", store=":memory:", transport=wire, clock=lambda: told
+    ) as phone:
+        phone.send("room1", "hello")
+        assert [entry.sent for entry in phone.outbox()] == [sent]
+
+
 def test_a_message_waits_in_the_outbox_until_its_receipt_and_becomes_a_record(
     phone: Device, wire: Wire
 ) -> None:

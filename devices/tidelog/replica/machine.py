@@ -15,6 +15,7 @@ from tidelog.replica import endings
 from tidelog.replica.answers import Answers
 from tidelog.replica.asking import Ability
 from tidelog.replica.dictionaries import Dictionaries
+from tidelog.replica.enrolments import Enrolments
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.mending import Mending
 from tidelog.replica.outbox import Outbox
@@ -25,11 +26,12 @@ from tidelog.replica.pushes import Pushes
 from tidelog.replica.receipts import Settlement
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests, Spent
-from tidelog.replica.steps import Chance, Effects, Step, SyncEnded, Trouble
+from tidelog.replica.steps import Chance, Effects, EnrolEnded, Event, Step, SyncEnded, Trouble
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, error_for
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Push, Receipts
@@ -105,6 +107,7 @@ class Machine:
         )
         self._settlement = Settlement(outbox=self.outbox, holdings=holdings, repairs=repairs)
         self._pushes = Pushes(holdings=holdings, repairs=repairs, priming=self._priming)
+        self._enrolments = Enrolments(tuning=tuning, chance=chance, holdings=holdings, repairs=repairs)
         self._answers = Answers(
             requests=requests,
             holdings=holdings,
@@ -121,7 +124,8 @@ class Machine:
             return None
         # A dictionary waits until nothing else is to be asked for.
         fetch = self._dictionaries.due() if self._requests.due() is None else None
-        times = (self.outbox.due(), self._requests.due(), self._mending.due(), fetch)
+        enrol = self._enrolments.due()
+        times = (self.outbox.due(), self._requests.due(), self._mending.due(), fetch, enrol)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -181,9 +185,26 @@ class Machine:
         return Step(events=(SyncEnded(job=job_id, error=error),)) if job else Step()
 
     def abandon(self, error: TidelogError) -> Step:
-        """End all of the application's syncs with an error."""
-        ended = [SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair]
+        """End all that the application waits for, but messages, with an error."""
+        ended: list[Event] = [
+            SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair
+        ]
+        ended += [EnrolEnded(job=job, error=error) for job in self._enrolments.clear()]
         return Step(events=tuple(ended))
+
+    def enrol(self, job_id: int, frame: Enrol) -> Step:
+        """Ask about channels and members; the end comes as `EnrolEnded`.
+
+        Raises:
+            UsageError: too many such requests wait already.
+        """
+        self._enrolments.add(job_id, frame)
+        return Step()
+
+    def give_up_enrol(self, job_id: int) -> Step:
+        """Nobody waits for this one any more."""
+        self._enrolments.remove(job_id)
+        return Step()
 
     def drop(self, channel: str, seqs: RangeSet) -> Step:
         """Forget local copies of records; the device then lacks them."""
@@ -211,6 +232,7 @@ class Machine:
         self.online = False
         self._requests.suspend()
         self._dictionaries.suspend()
+        self._enrolments.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -255,6 +277,8 @@ class Machine:
         if not self.online:
             return
         self._send_messages(now, effects)
+        for enrol in self._enrolments.next(now):
+            self._publish(topics.sync_topic(self._device), enrol, effects)
         self._mending.tend(now, effects)
         while isinstance(
             request := self._requests.next(self.holdings, self._trust.tokens, now, plain=self._plain), Spent
@@ -357,8 +381,12 @@ class Machine:
             self.strays += 1  # the answer to another try has said so
         elif self._parcels.refused(fault.code):
             self.outbox.recall(based=fault.code is Code.CONTEXT)
-        elif not self._dictionaries.refused(fault, now):
+        elif not self._dictionaries.refused(fault, now) and not self._enrolments.refused(fault, now, effects):
             effects.events.append(Trouble(error=error_for(fault.code, fault.text)))
+
+    def _on_roster(self, roster: Roster, _size: int, now: float, effects: Effects) -> None:
+        if not self._enrolments.heard(roster, now, effects):
+            self.strays += 1
 
     _ON_FRAME: ClassVar[dict[type, Callable[[Machine, Any, int, float, Effects], None]]] = {
         Receipts: _on_receipts,
@@ -370,4 +398,5 @@ class Machine:
         Piece: _on_piece,
         Manifest: _on_manifest,
         Estimate: _on_estimate,
+        Roster: _on_roster,
     }

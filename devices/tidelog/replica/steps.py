@@ -157,13 +157,42 @@ class SyncEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """What the device's user is in a channel.
+
+    Attributes:
+        channel: the channel's name.
+        role: ``"reader"``, ``"writer"`` or ``"owner"``; ``None`` for no member.
+    """
+
+    channel: str
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolEnded:
+    """A request about channels and members is over: with how it now stands, or with an error."""
+
+    job: int
+    membership: Membership | None = None
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipChanged:
+    """Another device has changed what this one's user is in a channel."""
+
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Something went wrong that no call waits for."""
 
     error: TidelogError
 
 
-Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | Trouble
+Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | EnrolEnded | MembershipChanged | Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

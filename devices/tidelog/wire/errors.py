@@ -32,6 +32,7 @@ class Code(IntEnum):
     TOKEN = 11
     CONTEXT = 12
     NO_RECORD = 13
+    NO_USER = 17
 
     @property
     def word(self) -> str:
@@ -99,13 +100,14 @@ _HINTS = {
     Code.LIMIT: "something is larger than the limits in SPEC.md",
     Code.NO_CHANNEL: "there is no such channel, or this device's user is not a member of it",
     Code.DENIED: "this device's user may not do that in this channel",
-    Code.CONFLICT: "the message number was used before for another message",
+    Code.CONFLICT: "the message number was used before for another message, or the channel's name is taken",
     Code.WINDOW: "the message number is too far above those received so far",
     Code.UNSUPPORTED: "the peer does not know this request in its version",
     Code.BUSY: "try again later",
     Code.INTERNAL: "see the service's log",
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
     Code.NO_RECORD: "it was deleted or edited meanwhile, or it is no message: sync, then try again",
+    Code.NO_USER: "users are added by the operator; is the name right?",
     Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 

@@ -4,7 +4,7 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`; `Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
@@ -42,6 +43,7 @@ class Type(IntEnum):
     FETCH = 4
     PARCEL = 5
     QUERY = 7
+    ENROL = 10
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -51,6 +53,7 @@ class Type(IntEnum):
     PIECE = 23
     MANIFEST = 25
     ESTIMATE = 26
+    ROSTER = 30
 
 
 class Presence(IntEnum):
@@ -309,4 +312,6 @@ Frame = (
     | Query
     | Manifest
     | Estimate
+    | Enrol
+    | Roster
 )

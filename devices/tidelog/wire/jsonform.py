@@ -12,12 +12,14 @@ from typing import Final
 from tidelog.wire import (
     fields,
     json_dictionaries,
+    json_enrolling,
     json_messages,
     json_primed,
     json_queries,
     json_sync,
     jsontext,
 )
+from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
@@ -41,6 +43,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "primed": json_primed.to_primed,
     "manifest": json_queries.to_manifest,
     "estimate": json_queries.to_estimate,
+    "enrol": json_enrolling.to_enrol,
+    "roster": json_enrolling.to_roster,
 }
 
 
@@ -58,6 +62,8 @@ def encode(frame: Frame) -> bytes:
         return jsontext.dumps(json_dictionaries.written(frame))
     if isinstance(frame, Query | Manifest | Estimate):
         return jsontext.dumps(_queried(frame))
+    if isinstance(frame, Enrol | Roster):
+        return jsontext.dumps(json_enrolling.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -92,6 +92,9 @@ MAX_BODY_MIN: Final = 1_024
 MANIFEST_RECORDS_MAX: Final = 16_384
 """Records told in one page of a manifest: the work of a packet of them."""
 
+ENROL_USERS_MAX: Final = 256
+"""Users that one request invites or removes: each is looked up and written."""
+
 REQUEST_ID_STOP: Final = 65_536
 """Request ids are below this: three bytes at most, and random enough to tell a stale answer."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
@@ -45,6 +44,16 @@ def written(frame: Query | Manifest | Estimate) -> tuple[Type, list[Value]]:
             return Type.MANIFEST, from_manifest(frame)
         case Estimate():
             return Type.ESTIMATE, from_estimate(frame)
+
+
+def read(kind: int, items: list[Value]) -> Query | Manifest | Estimate:
+    """Read one of the frames, by its type."""
+    match kind:
+        case Type.QUERY:
+            return to_query(items)
+        case Type.MANIFEST:
+            return to_manifest(items)
+    return to_estimate(items)
 
 
 def from_query(frame: Query) -> list[Value]:
@@ -181,11 +190,3 @@ def to_estimate(items: list[Value]) -> Estimate:
         page_bytes=fields.uint(page_bytes, BODY_SIZE_STOP, "bytes"),
         body_bytes=fields.uint(body_bytes, BODY_SIZE_STOP, "bytes"),
     )
-
-
-READERS: Final[dict[int, Callable[[list[Value]], Query | Manifest | Estimate]]] = {
-    Type.QUERY: to_query,
-    Type.MANIFEST: to_manifest,
-    Type.ESTIMATE: to_estimate,
-}
-"""Of these frames, by type."""

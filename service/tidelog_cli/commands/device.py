@@ -82,7 +82,11 @@ def list_devices(
     data: options.Data = Path("data"),
     as_json: options.Json = False,
 ) -> None:
-    """List devices."""
+    """List devices.
+
+    `clock` is by how much a device's clock is ahead of the service's, below 0 behind, as its messages show.
+    One that waited in an outbox counts as little as it can.
+    """
     with opened_registry(data, create=False) as registry:
         rows = [
             {
@@ -90,10 +94,16 @@ def list_devices(
                 "user": device.user,
                 "revoked": device.revoked is not None,
                 "created": device.created if as_json else local_time(device.created),
+                **({"skew_ms": device.skew, "skew_measured": device.measured} if as_json else {}),
+                **({} if as_json else {"clock": _clock(device.skew)}),
             }
             for device in registry.devices(user)
         ]
-    print_rows(["device", "user", "revoked", "created"], rows, as_json=as_json)
+    print_rows(["device", "user", "revoked", "created", "clock"], rows, as_json=as_json)
+
+
+def _clock(skew_ms: int | None) -> str:
+    return "" if skew_ms is None else f"{skew_ms / 1000:+,.1f} s"
 
 
 @app.command()

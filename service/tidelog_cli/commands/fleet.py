@@ -250,6 +250,11 @@ class ServiceDeployment:
         """See `tidelog_fleet.ports.Deployment`: what `tidelog export` writes."""
         return [_record(line) for line in export_records(self._database, channel)]
 
+    def skews(self) -> dict[str, int]:
+        """See `tidelog_fleet.ports.Deployment`."""
+        with closing(Registry(self._database)) as registry:
+            return {one.device: one.skew for one in registry.devices() if one.skew is not None}
+
 
 def _record(line: dict[str, Any]) -> Record:
     return Record(

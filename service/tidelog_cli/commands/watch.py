@@ -18,7 +18,7 @@ from tidelog_cli import options
 from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.identity import Identity
-from tidelog_cli.lines import print_record
+from tidelog_cli.lines import print_record, standing
 from tidelog_cli.session import opened_device
 from tidelog_cli.terminal import note
 
@@ -62,6 +62,7 @@ def watch(
     signal.signal(signal.SIGTERM, _terminated)
     with opened_device(identity, live=True) as session:
         session.on_record(arrived.put)
+        session.on_membership(lambda told: note(f"now {standing(told)}"))
         report = session.sync(channels=channel or None, timeout=timeout)
         note(f"{summary(report)}; watching")
         for record in _until_interrupted(session, arrived):

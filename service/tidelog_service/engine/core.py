@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
+from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog_service.engine.accounts import Accounts
+from tidelog_service.engine.clocks import ClockBook, Clocks
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
+from tidelog_service.engine.enrolling import NoRolls, Serving
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
@@ -27,6 +30,9 @@ from tidelog_service.engine.screening import Question, Refusal, encoding_of, scr
 _REQUEST_BYTES = 256
 """A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
 
+_ENROL_COST = 20
+"""A change of members in requests: it is a transaction of its own, and caches are made anew after it."""
+
 
 class Engine:
     """Serves packets in batches. One thread owns it.
@@ -36,10 +42,13 @@ class Engine:
         bounds: the operator's bounds.
         press: compresses pages; in this thread, if not given.
         library: the trained dictionaries; none where it is left out.
+        clocks: where it is kept how wrong the clocks of devices are; nowhere where it is left out.
+        enroller: changes channels and members for devices; else none of them may.
 
     Attributes:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
+        clocks: how wrong the clock of each device is.
     """
 
     def __init__(
@@ -49,12 +58,16 @@ class Engine:
         bounds: Bounds | None = None,
         press: Press | None = None,
         library: Library | None = None,
+        enroller: Serving | None = None,
+        clocks: ClockBook | None = None,
     ) -> None:
         """See the class."""
         self._store = store
         self._bounds = bounds or Bounds()
         library = library or NoLibrary()
         self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
+        self._enroller: Serving = enroller or NoRolls()
+        self.clocks = Clocks(clocks)
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
@@ -108,6 +121,9 @@ class Engine:
             replies += self._receive(drafts, now_ms)
         paged: list[Asked] = []
         for question in requests:
+            if isinstance(question.frame, Enrol):
+                replies += self._enrol(question, question.frame, now_ms)
+                continue
             served = self._serve(question, now_ms)
             if isinstance(served, Reply):
                 replies.append(served)
@@ -139,6 +155,7 @@ class Engine:
         ingested = ingest(drafts, self._store, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
+        self.clocks.heard(ingested.stored, now_ms)
         for told in ingested.answers:
             yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
 
@@ -169,9 +186,33 @@ class Engine:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest | Resync | Query | Fetch, text: str) -> Reply:
+    def _enrol(self, question: Question, frame: Enrol, now_ms: int) -> Iterator[Reply]:
+        """Change members, answer, and tell those whom it concerns and who are there."""
+        if not self._rates.admit(question.device, now_ms, cost=_ENROL_COST + len(frame.users)):
+            yield self._busy(question, frame, "too many requests")
+            return
+        try:
+            done = self._enroller.serve(frame, question.terminal, now_ms)
+        except Unavailable:
+            yield self._busy(question, frame, "the store does not answer")
+            return
+        except ProtocolError as error:
+            self.tally["refused_" + error.wire_code.word] += 1
+            fault = Fault(code=error.wire_code, rid=frame.rid, text=str(error))
+            yield Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+            return
+        self.tally["enrolled"] += 1
+        yield Reply(question.device, wire.encode(done.roster, question.encoding))
+        for device, roster in done.news.items():
+            form = self._attendance.form(device, now_ms)
+            if form is not None:
+                yield Reply(device, wire.encode(roster, form.encoding), Kind.PUSHES)
+
+    def _busy(
+        self, question: Question, request: SyncRequest | Resync | Query | Fetch | Enrol, text: str
+    ) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
-        bounded = not isinstance(request, Fetch) and request.room
+        bounded = not isinstance(request, Fetch | Enrol) and request.room
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 

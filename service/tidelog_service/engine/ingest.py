@@ -40,12 +40,17 @@ class Draft(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A record that a batch added, with the log that it went to and the device that wrote it."""
+    """A record that a batch added, with the log that it went to and the device that wrote it.
+
+    ``outbox`` and ``n`` are those of its message; 0 for one without a number.
+    """
 
     log: Log
     row: NewRow
     author: str
     device: str
+    outbox: bytes = b""
+    n: int = 0
 
 
 class _Line(NamedTuple):
@@ -231,7 +236,8 @@ class _Batch:
         row = NewRow(
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
         )
-        self.stored.append(Stored(log, row, draft.terminal.user, draft.terminal.device))
+        writer = draft.terminal
+        self.stored.append(Stored(log, row, writer.user, writer.device, key.outbox, message.n))
         digest = message_digest(draft.message) if message.n else b""
         taken = Taken(message.n, log.id, seq, time, digest)
         if message.n:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
+from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
@@ -35,7 +36,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Query | Fetch | Presence
+    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | Presence
     encoding: Encoding
     size: int = 0
 
@@ -117,7 +118,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Presence:
+) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -126,7 +127,7 @@ def _frame(
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch | Enrol):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

@@ -93,18 +93,19 @@ class Choosing:
             if not isinstance(piece, tuple):
                 keys = keys_of(channel_id, padded(piece))
                 form = ("pool", len(keys), len(users), len(kinds), newest_first)
-                return _cut(self._seqs(form, [*keys, *users, *kinds, left + 1]), left)
+                seqs = self._seqs(form, [*keys, *users, *kinds, left + 1])
+                return _cut(seqs, left, newest_first=newest_first)
             edges = run_of(channel_id, piece)
             if not users and KIND_MESSAGE in kinds:
                 form = ("others", 0, 0, len(kinds), newest_first)
                 others = self._seqs(form, [*edges, *kinds, _EXCLUDED_MAX])
                 return _without(piece, others, left, newest_first=newest_first)
-            seqs: list[int] = []
+            seqs = []
             for user in users or [0]:
                 form = ("run", 0, min(len(users), 1), len(kinds), newest_first)
                 given = [user] if users else []
                 seqs += self._seqs(form, [*edges, *given, *kinds, left + 1])
-            return _cut(sorted(seqs, reverse=newest_first), left)
+            return _cut(sorted(seqs, reverse=newest_first), left, newest_first=newest_first)
 
         return look
 
@@ -132,11 +133,11 @@ def _query(form: _Form) -> ModelSelect[Record]:
     return Record.select(Record.id).where(where).order_by(order).limit(1)
 
 
-def _cut(seqs: Sequence[int], left: int) -> tuple[RangeSet, int | None]:
-    """The first so many, in their order; and the last of them where there are more."""
+def _cut(seqs: Sequence[int], left: int, *, newest_first: bool) -> tuple[RangeSet, int | None]:
+    """The first so many, in their order; and after which seq the others come, where there are more."""
     if len(seqs) <= left:
         return RangeSet.of(seqs), None
-    return RangeSet.of(seqs[:left]), seqs[left - 1] if left else seqs[0]
+    return RangeSet.of(seqs[:left]), _before(seqs[left], newest_first=newest_first)
 
 
 def _without(
@@ -151,7 +152,15 @@ def _without(
     if passing.count <= left:
         return passing, end
     some = passing.newest(left) if newest_first else passing.oldest(left)
-    return some, some.runs[0][0] if newest_first else some.stop - 1
+    left_over = passing - some
+    return some, _before(
+        left_over.stop - 1 if newest_first else left_over.runs[0][0], newest_first=newest_first
+    )
+
+
+def _before(seq: int, *, newest_first: bool) -> int:
+    """The number that comes before this one in such an order."""
+    return seq + 1 if newest_first else seq - 1
 
 
 def _beyond(seq: int, seqs: RangeSet, *, newest_first: bool) -> RangeSet:

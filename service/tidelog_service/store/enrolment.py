@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from peewee import fn
+from peewee import Expression, Query, fn
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.limits import EPOCH_STOP, STATEMENTS_MAX
@@ -36,7 +36,14 @@ def insert_user(database: Database, name: str, now: int) -> int:
     return database.write(User.insert(name=name, created=now))
 
 
-def insert_channel(database: Database, name: str, now: int, *, windowed: bool = False) -> int:
+def new_epoch() -> int:
+    """A fresh incarnation of a log: random, so that no two need a shared counter."""
+    return secrets.randbelow(EPOCH_STOP - 1) + 1
+
+
+def insert_channel(
+    database: Database, name: str, now: int, *, windowed: bool = False, epoch: int | None = None
+) -> int:
     """Add an empty channel, whose name is valid and free, in a fresh incarnation.
 
     Args:
@@ -44,6 +51,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
         name: its name.
         now: Unix milliseconds.
         windowed: whether its members see what is written from joining to leaving, instead of all.
+        epoch: of the incarnation; a new one where it is not given.
 
     Returns:
         the new key.
@@ -51,8 +59,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
     Raises:
         UsageError: there is no room for another (``channels_full``).
     """
-    epoch = secrets.randbelow(EPOCH_STOP - 1) + 1
-    row = Channel.insert(name=name, epoch=epoch, created=now, windowed=windowed)
+    row = Channel.insert(name=name, epoch=epoch or new_epoch(), created=now, windowed=windowed)
     return checked_channel(database.write(row))
 
 
@@ -82,6 +89,20 @@ def insert_member(
     database.write(Member.delete().where((Member.channel == channel_id) & (Member.user == user_id)))
     first = head + 1 if windowed else 1
     database.write(Member.insert(channel=channel_id, user=user_id, role=role, joined=now, first=first))
+
+
+def end_member(database: Database, channel_id: int, user_id: int) -> bool:
+    """End a membership; where members see what is written until they leave, the user may go on reading that.
+
+    Returns:
+        whether there was one.
+    """
+    ((head, windowed),) = database.select(
+        Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
+    )
+    ended: Query = Member.update(last=head) if windowed else Member.delete()
+    membership: Expression = (Member.channel == channel_id) & (Member.user == user_id) & Member.last.is_null()
+    return bool(database.write(ended.where(membership)))
 
 
 def bump(database: Database) -> None:

@@ -9,7 +9,6 @@ the rows that they name.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 from peewee import (
@@ -27,20 +26,13 @@ from peewee import (
     TextField,
 )
 
+from tidelog.wire.enrolling import Role as Role  # noqa: PLC0414 - the store's word for it too
+
 REVISION: Final = "kind IN (1, 2)"
 """Tells edits and deletes in the index's own words: with placeholders SQLite would not use it."""
 
 NO_MESSAGE: Final = "kind <> 0"
 """The same for all but plain messages."""
-
-
-class Role(IntEnum):
-    """What a member may do in a channel."""
-
-    READER = 0
-    WRITER = 1
-    OWNER = 2
-    """Writes, and deletes what others wrote."""
 
 
 class User(Model):
@@ -107,6 +99,19 @@ class Member(Model):
 
         table_name = "member"
         primary_key = CompositeKey("channel", "user")
+
+
+class Founding(Model):
+    """Which user made a channel by a device; ``terms``: see `tidelog_service.engine.enrolling.terms`."""
+
+    channel = ForeignKeyField(Channel, primary_key=True, on_delete="CASCADE")
+    user = ForeignKeyField(User)
+    terms = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "founding"
 
 
 class Record(Model):
@@ -245,6 +250,21 @@ class Traffic(Model):
         without_rowid = True
 
 
+class Clock(Model):
+    """How wrong a device's clock is; see `tidelog_service.engine.clocks.KeptClock`."""
+
+    device = TextField(primary_key=True)
+    skew = BigIntegerField()
+    measured = BigIntegerField()
+    state = BlobField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "clock"
+        without_rowid = True
+
+
 class Dictionary(Model):
     """A trained dictionary; ``id`` is the CRC-32 of ``data``, and the active one is what devices are to have.
 
@@ -267,6 +287,7 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Device,
     Channel,
     Member,
+    Founding,
     Record,
     Taken,
     Outbox,
@@ -274,5 +295,6 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Generation,
     Dictionary,
     Traffic,
+    Clock,
 )
 """Every table, those that others refer to first."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from peewee import Expression, Query
+from peewee import JOIN, Expression, Query
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.topics import checked_channel, checked_device, checked_user, direct_channel
@@ -18,7 +18,7 @@ from tidelog_service.engine.secrets import mosquitto_hash
 from tidelog_service.store import credentials, enrolment
 from tidelog_service.store.admission import Admission
 from tidelog_service.store.database import Database
-from tidelog_service.store.models import Channel, Device, Member, Role, User
+from tidelog_service.store.models import Channel, Clock, Device, Member, Role, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,17 @@ class DeviceInfo:
         user: the name of its user.
         created: Unix milliseconds.
         revoked: when it was revoked, Unix milliseconds, or ``None``.
+        skew: by how much its clock is ahead of the service's, milliseconds, below 0 behind; ``None`` where it
+            has not written yet, or did not say when.
+        measured: when that was, Unix milliseconds.
     """
 
     device: str
     user: str
     created: int
     revoked: int | None
+    skew: int | None = None
+    measured: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +162,18 @@ class Registry:
         Raises:
             UsageError: ``no_user``.
         """
-        query = Device.select(Device.id, User.name, Device.created, Device.revoked).join(User)
+        fields = (Device.id, User.name, Device.created, Device.revoked, Clock.skew, Clock.measured)
+        query = Device.select(*fields).join(User).switch(Device)
+        query = query.join(Clock, JOIN.LEFT_OUTER, on=Device.id == Clock.device)
         if user is not None:
             query = query.where(Device.user == self._user_id(user))
         return [
-            DeviceInfo(device=device, user=name, created=created, revoked=revoked)
-            for device, name, created, revoked in self._database.select(query.order_by(Device.id))
+            DeviceInfo(
+                device=device, user=name, created=created, revoked=revoked, skew=skew, measured=measured
+            )
+            for device, name, created, revoked, skew, measured in self._database.select(
+                query.order_by(Device.id)
+            )
         ]
 
     def revoke_device(self, device: str) -> None:
@@ -244,12 +255,7 @@ class Registry:
         """
         with self._changing():
             channel_id = self._channel_id(channel)
-            membership = _membership(channel_id, self._user_id(user))
-            ((head, windowed),) = self._database.select(
-                Channel.select(Channel.head, Channel.windowed).where(Channel.id == channel_id)
-            )
-            ended: Query = Member.update(last=head) if windowed else Member.delete()
-            if not self._database.write(ended.where(membership)):
+            if not enrolment.end_member(self._database, channel_id, self._user_id(user)):
                 raise UsageError(
                     f"user {user!r} is not a member of channel {channel!r}",
                     code="no_member",

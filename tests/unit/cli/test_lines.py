@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tidelog.replica.ports import Record
+from tidelog.replica.steps import Membership
 from tidelog_cli import lines
 
 
@@ -63,3 +64,8 @@ def test_a_line_has_time_channel_seq_author_and_text(capsys: pytest.CaptureFixtu
 def test_a_json_line_is_the_same_as_the_object(capsys: pytest.CaptureFixture[str]) -> None:
     lines.print_record(record(), as_json=True)
     assert json.loads(capsys.readouterr().out) == lines.record_json(record())
+
+
+@pytest.mark.parametrize(("role", "told"), [("owner", "owner of boat"), (None, "not in boat")])
+def test_a_membership_is_a_few_words(role: str | None, told: str) -> None:
+    assert lines.standing(Membership(channel="boat", role=role)) == told

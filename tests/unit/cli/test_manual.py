@@ -37,7 +37,7 @@ def test_everything_is_described_and_speaks_json(entry: Entry) -> None:
         assert "--json" in {name for param in options for name in param.opts}
 
 
-@pytest.mark.parametrize("command", ["send", "edit", "delete", "sync", "log", "watch", "outbox"])
+@pytest.mark.parametrize("command", ["send", "edit", "delete", "sync", "log", "watch", "room", "outbox"])
 def test_device_commands_are_called_alike(command: str) -> None:
     entry = next(entry for entry in ENTRIES if entry.name == command)
     for one in commands(entry):

@@ -95,6 +95,7 @@ def test_json_has_all_of_it() -> None:
     ]
     assert told["counts"]["written"] == 3
     assert told["syncs"]["bytes_down"] == 380
+    assert told["clocks"]["measured"] == 0
 
 
 def test_tables_fit_a_terminal_of_80_columns() -> None:

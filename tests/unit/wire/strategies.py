@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from tidelog.wire import topics
+from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
@@ -450,6 +451,26 @@ ESTIMATES = st.builds(
     body_bytes=st.integers(0, BODY_SIZE_STOP - 1),
 )
 
+
+@st.composite
+def enrols(draw: st.DrawFn) -> Enrol:
+    """Requests about who is in a channel, each with what its action may have."""
+    action = draw(st.sampled_from(Action))
+    low, high = {Action.DIRECT: (1, 1), Action.CREATE: (0, 4), Action.LEAVE: (0, 0)}.get(action, (1, 4))
+    return Enrol(
+        rid=draw(RIDS),
+        action=action,
+        channel="" if action is Action.DIRECT else draw(CHANNELS),
+        users=tuple(draw(st.lists(USERS, min_size=low, max_size=high, unique=True))),
+        role=draw(st.sampled_from(Role)) if action in (Action.CREATE, Action.INVITE) else Role.WRITER,
+        windowed=action is Action.CREATE and draw(st.booleans()),
+    )
+
+
+ROSTERS = st.builds(
+    Roster, rid=RIDS, channel=CHANNELS, epoch=EPOCHS, role=st.one_of(st.none(), st.sampled_from(Role))
+)
+
 FRAMES = st.one_of(
     messages(),
     receipts(),
@@ -463,6 +484,8 @@ FRAMES = st.one_of(
     queries(SYNC_REQUESTS),
     manifests(),
     ESTIMATES,
+    enrols(),
+    ROSTERS,
 )
 """What has a form in both encodings."""
 

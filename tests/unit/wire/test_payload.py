@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidelog.wire import payload
+from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Frame, SyncRequest
@@ -24,7 +25,7 @@ def test_the_first_byte_tells_the_encoding(frame: Frame, encoding: Encoding) -> 
 
 @given(FRAMES, st.sampled_from(Encoding))
 def test_a_request_has_its_id_and_nothing_else_has_one(frame: Frame, encoding: Encoding) -> None:
-    asked = frame.rid if isinstance(frame, SyncRequest | Resync | Fetch | Query) else 0
+    asked = frame.rid if isinstance(frame, SyncRequest | Resync | Fetch | Query | Enrol) else 0
     if encoding is Encoding.PACKED or asked:
         assert payload.request_id(payload.encode(frame, encoding)) == asked
 

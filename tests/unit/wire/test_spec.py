@@ -142,6 +142,8 @@ def test_every_json_type_is_told() -> None:
         "piece",
         "manifest",
         "estimate",
+        "enrol",
+        "roster",
     }
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from tidelog_service.engine.clocks import KeptClock
+from tidelog_service.store.clocks import ClockStore
+from tidelog_service.store.database import open_database
+
 Command = Callable[..., Any]
 
 
@@ -160,3 +164,15 @@ def test_joining_or_leaving_twice_is_a_note(tidelog: Command) -> None:
     assert (again.code, again.value) == (0, {"channel": "room1", "left": []})
     assert "'bob' is not a member" in again.err
     assert tidelog("channel", "join", "room1", "zoe", "--json").error["code"] == "no_user"
+
+
+def test_a_clock_that_is_wrong_is_shown(tidelog: Command, tmp_path: Path) -> None:
+    tidelog("device", "add", "alice", "a1phone")
+    tidelog("device", "add", "alice", "a2pad")
+    with open_database(tmp_path / "data" / "tidelog.db") as database:
+        ClockStore(database).keep([KeptClock("a1phone", -7_200_100, 5_000, b"")])
+    told = tidelog("device", "list", "--json").value
+    assert [(one["skew_ms"], one["skew_measured"]) for one in told] == [(-7_200_100, 5_000), (None, None)]
+    lines = tidelog("device", "list").out.splitlines()
+    assert lines[0].split()[-1] == "clock"
+    assert lines[1].endswith("  -7,200.1 s")

@@ -10,6 +10,7 @@ from simulated.shelf import Shelf
 from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
+from tidelog.wire.enrolling import Action, Enrol
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
@@ -56,7 +57,8 @@ def refusal(topic: str, payload: bytes, store: Shelf) -> Refusal:
 
 @pytest.mark.parametrize("encoding", list(Encoding))
 def test_messages_and_requests_are_answered_as_they_were_asked(store: Shelf, encoding: Encoding) -> None:
-    for request in (REQUEST, Fetch(rid=5, dictionary=300)):
+    leave = Enrol(rid=5, action=Action.LEAVE, channel="room")
+    for request in (REQUEST, Fetch(rid=5, dictionary=300), leave):
         asked = question("tl1/ann-phone/sync", wire.encode(request, encoding), store)
         assert (asked.frame, asked.encoding) == (request, encoding)
     asked = question("tl1/ann-phone/msg", wire.encode(MESSAGE, encoding), store)

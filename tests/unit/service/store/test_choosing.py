@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidelog.wire.ranges import EMPTY, RangeSet
@@ -60,6 +60,9 @@ AUTHORS = st.lists(st.sampled_from([*USERS, "nobody"]), max_size=3, unique=True)
 KINDS = st.lists(st.sampled_from([0, 16, 17, 99]), max_size=3, unique=True).map(tuple)
 
 
+@example(seqs=RangeSet([(1, 2), (3, 20)]), authors=(), kinds=(), count=1, newest_first=False)
+@example(seqs=RangeSet([(1, 2), (3, 20)]), authors=(), kinds=(0,), count=1, newest_first=False)
+@example(seqs=RangeSet([(1, 18), (19, 20)]), authors=("ann",), kinds=(0, 16), count=1, newest_first=True)
 @given(
     seqs=st.one_of(SETS, st.just(RangeSet([(1, 2**50)]))),
     authors=AUTHORS,

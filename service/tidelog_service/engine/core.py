@@ -13,7 +13,8 @@ from tidelog.wire.page_frames import Resync
 from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
-from tidelog_service.engine.ingest import Draft, Ingested, ingest
+from tidelog_service.engine.gathering import Count, Gathering, is_foreign
+from tidelog_service.engine.ingest import Add, Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
 from tidelog_service.engine.ports import Press, Store
@@ -35,10 +36,12 @@ class Engine:
         bounds: the operator's bounds.
         press: compresses pages; in this thread, if not given.
         library: the trained dictionaries; none where it is left out.
+        gathering: takes what ingest rules select; nothing of it where it is left out.
 
     Attributes:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
+        gathering: as given.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Engine:
         bounds: Bounds | None = None,
         press: Press | None = None,
         library: Library | None = None,
+        gathering: Gathering | None = None,
     ) -> None:
         """See the class."""
         self._store = store
+        self.gathering = gathering
         self._bounds = bounds or Bounds()
         library = library or NoLibrary()
         self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
@@ -92,7 +97,11 @@ class Engine:
         drafts: list[Draft] = []
         requests: list[Question] = []
         received: list[tuple[str, Packet]] = []
+        foreign: list[Packet] = []
         for packet in packets:
+            if self.gathering is not None and is_foreign(packet.topic):
+                foreign.append(packet)
+                continue
             screened = screen(packet, self._store)
             received.append((screened.device, packet))
             if isinstance(screened, Refusal):
@@ -103,8 +112,8 @@ class Engine:
                 self._attendance.saw(screened.terminal.device, screened.frame)
             else:
                 requests.append(screened)
-        if drafts:
-            replies += self._receive(drafts, now_ms)
+        if drafts or foreign:
+            replies += self._receive(drafts, foreign, now_ms)
         paged: list[Asked] = []
         for question in requests:
             served = self._serve(question, now_ms)
@@ -134,12 +143,25 @@ class Engine:
         if refusal.fault is not None:
             yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding), Kind.FAULTS)
 
-    def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
-        ingested = ingest(drafts, self._store, now_ms)
+    def _receive(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Iterator[Reply]:
+        ingested = self._ingest(drafts, foreign, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         for told in ingested.answers:
             yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
+
+    def _ingest(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Ingested:
+        gathering = self.gathering
+        if gathering is None or not foreign:
+            return ingest(drafts, self._store, now_ms)
+        counts: list[Count] = []
+
+        def also(add: Add) -> None:
+            counts.extend(gathering.gather(foreign, store=self._store, add=add, now_ms=now_ms))
+
+        ingested = ingest(drafts, self._store, now_ms, also=also)
+        gathering.settle(counts, self.tally, now_ms)
+        return ingested
 
     def _count(self, ingested: Ingested) -> None:
         self.tally["stored"] += len(ingested.stored)

@@ -173,7 +173,7 @@ class Service:
             authority=self._registry(folder),
             packet_bytes_max=self._settings.limits.packet_bytes + _PACKET_HEADERS_BYTES,
             connections_max=self._settings.limits.connections,
-            session_queue_max=2 * self._settings.ingest.batch_messages,
+            session_queue_max=2 * self._settings.limits.batch_messages,
         )
         broker.start()
         self._stack.callback(broker.stop)
@@ -194,7 +194,7 @@ class Service:
     ) -> None:
         worker = self._worker = Worker(
             engine,
-            batch_messages=self._settings.ingest.batch_messages,
+            batch_messages=self._settings.limits.batch_messages,
             trouble=self._trouble,
             ended=self._ended.set,
             book=book,

@@ -233,12 +233,15 @@ class IngestRules:
     def notes(self) -> Iterator[str]:
         """What an operator should know of rules that meet, a sentence each."""
         for first, later in combinations(self.rules, 2):
+            both = f"{first.topic!r} and {later.topic!r}"
             if covers(first.topic, later.topic):
-                yield f"ingest rule {later.topic!r} never matches: {first.topic!r} before it takes all of it"
+                yield f"of ingest rules {both} the second never matches: the first takes all of it"
+            elif covers(later.topic, first.topic):
+                yield f"of ingest rules {both} the first takes what both select"
             elif overlap(first.topic, later.topic):
                 yield (
-                    f"ingest rules {first.topic!r} and {later.topic!r} overlap: the first takes what both "
-                    "select; some brokers deliver that twice, and with a key it is stored once"
+                    f"of ingest rules {both} the first takes what both select; some brokers deliver "
+                    "that twice, and only a key stores it once"
                 )
 
 
@@ -273,7 +276,7 @@ def _place(name: str, text: str, count: int) -> int:
         return int(name)
     raise _wrong(
         f"{{{name}}} in {text!r} stands for nothing",
-        f"the topic has {count} wildcards: {{1}} is the first one, {{topic}} the whole topic",
+        f"the topic has {count} wildcard{'s' * (count != 1)}: {{1}} is the first one, {{topic}} the whole topic",
     )
 
 

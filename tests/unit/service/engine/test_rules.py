@@ -141,9 +141,11 @@ def test_of_rules_that_select_a_topic_the_first_takes_it_and_that_is_said() -> N
     assert rules.find("t/a") is other
     assert rules.find("t/b") is rules.find("u") is None
     (note,) = rules.notes()
-    assert "'s/+/temp' and 's/#' overlap" in note
+    assert note == "of ingest rules 's/+/temp' and 's/#' the first takes what both select"
     (note,) = IngestRules([wide, narrow]).notes()
-    assert "'s/+/temp' never matches" in note
+    assert "'s/#' and 's/+/temp' the second never matches" in note
+    (note,) = IngestRules([narrow, rule("s/a/+")]).notes()
+    assert "twice" in note
     assert list(IngestRules([narrow, other]).notes()) == []
 
 

@@ -14,6 +14,7 @@ generated from the declarations (``tidelog config example``).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -133,6 +134,32 @@ def load(config: Path | None = None, overrides: Mapping[str, object] | None = No
     except ValidationError as error:
         raise _explained(error) from error
     return Settings.model_construct(**{name: getattr(found, name) for name in Settings.model_fields})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a configuration came from, so that it can be read again.
+
+    Attributes:
+        config: the file, or ``None``.
+        overrides: see `load`.
+    """
+
+    config: Path | None = None
+    overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    def load(self) -> Settings:
+        """See `load`."""
+        return load(self.config, self.overrides)
+
+
+def differences(one: Settings, other: Settings) -> list[str]:
+    """Names of the keys that differ, ingest rules apart."""
+    return [
+        f"{section}.{key}"
+        for section, key, _ in declared()
+        if getattr(getattr(one, section), key) != getattr(getattr(other, section), key)
+    ]
 
 
 def origins(config: Path | None = None, overrides: Mapping[str, object] | None = None) -> dict[str, str]:

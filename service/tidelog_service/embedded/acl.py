@@ -11,6 +11,7 @@ from typing import Final
 
 from tidelog.wire.topics import PREFIX, SERVICE_STATUS, is_device, reply_topic
 from tidelog_service.engine.filters import is_topic, matches
+from tidelog_service.engine.rules import OWN
 
 _WITH_LEVELS_BELOW: Final = frozenset({"msg", "put"})
 _ALONE: Final = frozenset({"msg", "sync", "status"})
@@ -25,14 +26,16 @@ def may_publish(device: str, topic: str, extra_publish: tuple[str, ...] = ()) ->
     Args:
         device: the authenticated device id.
         topic: where it wants to publish.
-        extra_publish: filters that every device may publish to.
+        extra_publish: filters that devices may publish to; ``%u`` in one stands for the device's own id.
     """
     if not is_device(device) or not is_topic(topic):
         return False
     root, _, below = topic.partition("/")
     if root == PREFIX:
         return _is_own(device, below)
-    return not root.startswith("$") and any(matches(each, topic) for each in extra_publish)
+    return not root.startswith("$") and any(
+        matches(each.replace(OWN, device), topic) for each in extra_publish
+    )
 
 
 def may_retain(topic: str) -> bool:

@@ -53,14 +53,15 @@ class Claim:
     will_topic: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Rules:
     """Whom the broker lets in and what it lets them do.
 
     Attributes:
         authority: knows the devices.
         service_password: the password of the service's own connection.
-        extra_publish: filters that every device may publish to, see `acl.may_publish`.
+        extra_publish: filters that devices may publish to, see `acl.may_publish`; may be replaced by
+            whichever thread.
     """
 
     authority: Authority

@@ -276,7 +276,7 @@ def _place(name: str, text: str, count: int) -> int:
         return int(name)
     raise _wrong(
         f"{{{name}}} in {text!r} stands for nothing",
-        f"the topic has {count} wildcard{'s' * (count != 1)}: {{1}} is the first one, {{topic}} the whole topic",
+        f"{{1}} is the first of the topic's wildcards (it has {count}), {{topic}} the whole topic",
     )
 
 

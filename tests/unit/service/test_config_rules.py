@@ -54,7 +54,7 @@ RULE = "[[ingest]]\ntopic = 's/+'\n"
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        (RULE + "channel = '{2}'", "ingest rule 1: {2} in '{2}' stands for nothing", "1 wildcard"),
+        (RULE + "channel = '{2}'", "ingest rule 1: {2} in '{2}' stands for nothing", "it has 1"),
         (
             RULE + "[[ingest]]\ntopic = 'tl1/#'",
             "ingest rule 2: no ingest rule may have 'tl1/#'",

@@ -99,6 +99,13 @@ def test_extra_filters_never_reach_other_devices_or_system_topics(
         assert may_publish(device, topic, extra) is any(matches(each, topic) for each in extra)
 
 
+def test_a_filter_may_ask_for_the_devices_own_id() -> None:
+    own = ("sensors/%u/+",)
+    assert may_publish("phone", "sensors/phone/temp", own)
+    assert not may_publish("phone", "sensors/tab/temp", own)
+    assert not may_publish("phone", "sensors/%u/temp", own)
+
+
 @pytest.mark.parametrize("name", ["service", "", "a/b", "+", "#", "Phone", "x" * 24, "tl1\x00"])
 def test_what_is_no_device_may_do_nothing(name: str) -> None:
     assert not may_publish(name, f"tl1/{name}/msg")

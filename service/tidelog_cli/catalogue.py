@@ -45,6 +45,12 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(
         name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
     ),
+    Entry(
+        name="ingest",
+        summary="Show ingest rules, what they took, and try them.",
+        panel=SERVICE,
+        module="ingest",
+    ),
     Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
     Entry(
         name="dictionary",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from simulated.timeline import Timeline
@@ -17,9 +18,13 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.gathering import Gathering, is_foreign
 from tidelog_service.engine.packets import Bounds, Packet, Reply
-from tidelog_service.engine.ports import OutboxKey, Row, Taken
+from tidelog_service.engine.ports import Log, OutboxKey, Row, Taken
+from tidelog_service.engine.rules import IngestRules
 from tidelog_service.store.database import Database
+from tidelog_service.store.gathered import GatheredStore
+from tidelog_service.store.models import Channel
 from tidelog_service.store.records import RecordStore
 
 Faults = Callable[[str], bool]
@@ -72,6 +77,19 @@ class ShakyStore(RecordStore):
             raise Unavailable("the disk failed", code="store_failed")
 
 
+class SteadyShelf(GatheredStore):
+    """Makes channels of one epoch, where that is given: traces tell it."""
+
+    epoch: int | None = None
+
+    def make_channel(self, rule: str, name: str, members: Sequence[str], now_ms: int) -> tuple[Log, bool]:
+        log, complete = super().make_channel(rule, name, members, now_ms)
+        if self.epoch is None:
+            return log, complete
+        self._database.write(Channel.update(epoch=self.epoch).where(Channel.id == log.id))
+        return replace(log, epoch=self.epoch), complete
+
+
 class Server:
     """One service behind a broker.
 
@@ -82,6 +100,7 @@ class Server:
         database: outlives every crash.
         faults: where it fails; see `serve` for the places.
         bounds: of the engine.
+        epoch: of channels that ingest rules make; a random one each, where it is left out.
 
     Attributes:
         engine: the one of this life.
@@ -100,6 +119,7 @@ class Server:
         rng: Random | None = None,
         faults: Faults = NO_FAULTS,
         bounds: Bounds | None = None,
+        epoch: int | None = None,
     ) -> None:
         self.up = False
         self.skew_ms = 0
@@ -111,6 +131,9 @@ class Server:
         self._store = ShakyStore(database, faults)
         self.buried = self._store.buried
         self._faults = faults
+        shelf = SteadyShelf(database)
+        shelf.epoch = epoch
+        self._gathering = Gathering(shelf)
         self._bounds = bounds
         self._inbox: list[Packet] = []
         self._busy = False
@@ -125,11 +148,19 @@ class Server:
     def start(self) -> None:
         """Connect, with an engine that knows nothing but the database; retained statuses come again."""
         self.up = True
-        self.engine = Engine(self._store, bounds=self._bounds)
+        self.engine = Engine(self._store, bounds=self._bounds, gathering=self._gathering)
         self._link = LoopbackLink(self._broker, SERVICE, self._receive)
         for pattern, qos in SERVICE_SUBSCRIPTIONS:
             self._link.subscribe(pattern, qos=qos)
+        for pattern in self._gathering.rules.filters:
+            self._link.subscribe(pattern, qos=1)
         self._wake()
+
+    def use(self, rules: IngestRules) -> None:
+        """Put ingest rules in force."""
+        self._gathering.rules = rules
+        for pattern in rules.filters:
+            self._link.subscribe(pattern, qos=1)
 
     def kill(self, *, redelivered: bool) -> None:
         """End at once.
@@ -147,7 +178,8 @@ class Server:
                 self._take(packet)
 
     def _receive(self, delivery: Delivery) -> None:
-        self._take(Packet(delivery.topic, delivery.payload))
+        retained = delivery.retain and is_foreign(delivery.topic)
+        self._take(Packet(delivery.topic, delivery.payload, retained=retained))
         self._wake()
 
     def _take(self, packet: Packet) -> None:

@@ -52,7 +52,7 @@ class Outcome(StrEnum):
     NO_RULE = "no_rule"
 
 
-_HINTS: Final = {
+HINTS: Final = {
     Outcome.UNKEYED: "it was stored; published again it will be stored again: see the rule's key",
     Outcome.LIMIT: f"it was not stored: a body has at most {BODY_BYTES_MAX} bytes",
     Outcome.CHANNEL_NAME: "it was not stored: the rule makes no name of a channel of the topic: 1 to 3 "
@@ -189,7 +189,7 @@ class Gathering:
         """Count what is on disk, and note what the operator is to be told."""
         for count in counts:
             tally["ingest_" + count.outcome] += count.messages
-            if count.outcome in _HINTS:
+            if count.outcome in HINTS:
                 self._note(count, now_ms)
 
     def notices(self) -> Sequence[UsageError]:
@@ -206,7 +206,7 @@ class Gathering:
         self._told_ms[count.rule, count.outcome] = now_ms
         under = f"ingest rule {count.rule!r}" if count.rule else "no ingest rule"
         what = f"a message on {count.topic!r} under {under}: {count.outcome.replace('_', ' ')}"
-        self._notices.append(UsageError(what, code=f"ingest_{count.outcome}", hint=_HINTS[count.outcome]))
+        self._notices.append(UsageError(what, code=f"ingest_{count.outcome}", hint=HINTS[count.outcome]))
 
 
 def is_foreign(topic: str) -> bool:

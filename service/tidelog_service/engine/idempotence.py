@@ -24,7 +24,7 @@ def key_digest(key: str, *, channel_id: int, topic: str, payload: bytes) -> byte
     Returns:
         `DIGEST_BYTES`; ``None`` where the payload has no such key.
     """
-    value = payload if key == KEY_DIGEST else _told(key, payload)
+    value = key_value(key, payload)
     if value is None:
         return None
     name = topic.encode()
@@ -32,7 +32,10 @@ def key_digest(key: str, *, channel_id: int, topic: str, payload: bytes) -> byte
     return blake2b(head + name + value, digest_size=DIGEST_BYTES).digest()
 
 
-def _told(key: str, payload: bytes) -> bytes | None:
+def key_value(key: str, payload: bytes) -> bytes | None:
+    """What a payload's key is, as JSON where it is a field; ``None`` where there is none."""
+    if key == KEY_DIGEST:
+        return payload
     try:
         value: Any = json.loads(payload)
         for step in _steps(key):

@@ -104,7 +104,7 @@ def try_rules(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic that a device publishes to.")],
     payload: Annotated[
         str | None,
-        typer.Argument(metavar="[PAYLOAD]", help="What it publishes; `-` reads standard input."),
+        typer.Argument(metavar="PAYLOAD", help="What it publishes; `-` reads standard input."),
     ] = None,
     *,
     config: options.Config = None,

@@ -78,7 +78,11 @@ class Worker:
         self._batch_messages = batch_messages
         self._trouble = trouble
         self._ended = ended
-        self._books = Bookkeeper(engine.accounts, book, trouble=trouble) if book is not None else None
+        self._books = (
+            Bookkeeper(engine.accounts, book, sightings=engine.sightings, trouble=trouble)
+            if book is not None
+            else None
+        )
         self._clock_ms = clock_ms
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()

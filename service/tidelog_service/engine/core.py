@@ -23,6 +23,7 @@ from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
+from tidelog_service.engine.sightings import Sightings
 
 _REQUEST_BYTES = 256
 """A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
@@ -42,6 +43,7 @@ class Engine:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
         gathering: as given.
+        sightings: when each device was last heard of.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Engine:
             tally=self.tally,
         )
         self.accounts = Accounts()
+        self.sightings = Sightings()
 
     @property
     def due_ms(self) -> int | None:
@@ -125,6 +128,7 @@ class Engine:
             replies += self._paging.answer(paged, now_ms)
         # Only now: a batch that fails is handled again.
         self.accounts.served(received, replies, now_ms)
+        self.sightings.served(received, now_ms)
         return tuple(replies)
 
     def flush(self, now_ms: int) -> tuple[Reply, ...]:

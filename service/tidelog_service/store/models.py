@@ -318,6 +318,19 @@ class RuleFilter(Model):
         table_name = "rule_filter"
 
 
+class Sighting(Model):
+    """When a device was last heard of, 0 for never, and what its status said, null for nothing."""
+
+    device = TextField(primary_key=True)
+    time = BigIntegerField()
+    presence = SmallIntegerField(null=True)
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "sighting"
+
+
 MODELS: Final[tuple[type[Model], ...]] = (
     User,
     Device,
@@ -334,5 +347,6 @@ MODELS: Final[tuple[type[Model], ...]] = (
     RuleKey,
     RuleCount,
     RuleFilter,
+    Sighting,
 )
 """Every table, those that others refer to first."""

@@ -1,4 +1,4 @@
-"""Tables for ingest rules; they stand by themselves and refer to no others."""
+"""Tables for ingest rules, and for when devices were seen; they refer to no others."""
 
 from __future__ import annotations
 
@@ -76,7 +76,20 @@ class RuleFilter(Model):
         table_name = "rule_filter"
 
 
-TABLES = (RuleMade, RuleKey, RuleCount, RuleFilter)
+class Sighting(Model):
+    """See `models`."""
+
+    device = TextField(primary_key=True)
+    time = BigIntegerField()
+    presence = SmallIntegerField(null=True)
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "sighting"
+
+
+TABLES = (RuleMade, RuleKey, RuleCount, RuleFilter, Sighting)
 
 
 def up(migrator: Any, db: Database) -> None:  # noqa: ANN401, ARG001 - the runner's signature; it has no stubs

@@ -51,6 +51,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         panel=SERVICE,
         module="ingest",
     ),
+    Entry(name="why", summary="Say what a device has and lacks, and why.", panel=SERVICE, module="why"),
     Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
     Entry(
         name="dictionary",

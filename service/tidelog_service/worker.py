@@ -78,11 +78,9 @@ class Worker:
         self._batch_messages = batch_messages
         self._trouble = trouble
         self._ended = ended
-        self._books = (
-            Bookkeeper(engine.accounts, book, sightings=engine.sightings, trouble=trouble)
-            if book is not None
-            else None
-        )
+        self._books = None
+        if book is not None:
+            self._books = Bookkeeper(engine.accounts, book, sightings=engine.sightings, trouble=trouble)
         self._clock_ms = clock_ms
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()

@@ -277,6 +277,31 @@ def test_what_was_imported_before_is_served(tidelog: Shell) -> None:
     assert tidelog.log("phone") == [("old", n + 1, f"line {n}") for n in range(300)]
 
 
+def test_why_tells_what_a_device_lacks_while_the_service_runs(tidelog: Shell) -> None:
+    def figures(device: str) -> tuple[dict[str, int], list[str]]:
+        told = tidelog.json("why", "--device", device, "--channel", "room1")
+        assert told["service_running"] is True
+        (channel,) = told["channels"]
+        names = ("has", "sent", "wrote", "lacks")
+        return {name: channel[name]["count"] for name in names if channel[name]["count"]}, channel["reasons"]
+
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        for text in ("one", "two", "three"):
+            tidelog("send", "room1", text, "--as", "phone")
+        assert figures("pad") == ({"lacks": 3}, ["never_asked"])
+        assert figures("phone") == ({"wrote": 3}, ["wrote"])
+        tidelog("sync", "--as", "pad")
+        assert figures("pad") == ({"has": 3}, ["complete"])
+        tidelog("send", "room1", "four", "--as", "phone")
+        assert figures("pad") == ({"has": 3, "lacks": 1}, ["not_yet"])
+        tidelog("sync", "--as", "pad")
+        assert figures("pad") == ({"has": 3, "sent": 1}, ["unconfirmed"])
+        tidelog("channel", "leave", "room1", "bob")
+        assert figures("pad") == ({}, ["not_member"])
+        assert "pad of bob: " in tidelog("why", "--device", "pad")
+
+
 def test_ingest_rules_are_taken_up_from_the_file_and_what_they_took_is_told(tidelog: Shell) -> None:
     config = tidelog.folder / "tidelog.toml"
     config.write_text("")

@@ -18,7 +18,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
-from tidelog_service.engine.gathering import Gathering, is_foreign
+from tidelog_service.engine.gathering import Count, Gathering, is_foreign
 from tidelog_service.engine.packets import Bounds, Packet, Reply
 from tidelog_service.engine.ports import Log, OutboxKey, Row, Taken
 from tidelog_service.engine.rules import IngestRules
@@ -77,17 +77,31 @@ class ShakyStore(RecordStore):
             raise Unavailable("the disk failed", code="store_failed")
 
 
-class SteadyShelf(GatheredStore):
-    """Makes channels of one epoch, where that is given: traces tell it."""
+class ShakyShelf(GatheredStore):
+    """The same for what ingest rules keep; makes channels of one epoch where that is given: traces tell it.
 
-    epoch: int | None = None
+    Args:
+        database: see `GatheredStore`.
+        faults: asked at ``"disk"``.
+        epoch: of every channel.
+    """
+
+    def __init__(self, database: Database, faults: Faults, epoch: int | None) -> None:
+        super().__init__(database)
+        self._faults = faults
+        self._epoch = epoch
+
+    def count(self, day: int, counts: Sequence[Count], now_ms: int) -> None:
+        super().count(day, counts, now_ms)
+        if self._faults("disk"):
+            raise Unavailable("the disk failed", code="store_failed")
 
     def make_channel(self, rule: str, name: str, members: Sequence[str], now_ms: int) -> tuple[Log, bool]:
         log, complete = super().make_channel(rule, name, members, now_ms)
-        if self.epoch is None:
+        if self._epoch is None:
             return log, complete
-        self._database.write(Channel.update(epoch=self.epoch).where(Channel.id == log.id))
-        return replace(log, epoch=self.epoch), complete
+        self._database.write(Channel.update(epoch=self._epoch).where(Channel.id == log.id))
+        return replace(log, epoch=self._epoch), complete
 
 
 class Server:
@@ -131,9 +145,7 @@ class Server:
         self._store = ShakyStore(database, faults)
         self.buried = self._store.buried
         self._faults = faults
-        shelf = SteadyShelf(database)
-        shelf.epoch = epoch
-        self._gathering = Gathering(shelf)
+        self._gathering = Gathering(ShakyShelf(database, faults, epoch))
         self._bounds = bounds
         self._inbox: list[Packet] = []
         self._busy = False
@@ -174,7 +186,8 @@ class Server:
         self._link.cut()
         lost, self._inbox = self._inbox, []
         for packet in lost:
-            if redelivered and ("/msg" in packet.topic or "/put" in packet.topic):
+            sure = is_foreign(packet.topic) or "/msg" in packet.topic or "/put" in packet.topic
+            if redelivered and sure:
                 self._take(packet)
 
     def _receive(self, delivery: Delivery) -> None:

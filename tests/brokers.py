@@ -105,7 +105,7 @@ def start_mosquitto(
     Args:
         folder: an empty folder of the test's own.
         devices: secrets by device.
-        filters: what every device may publish to beside its own topics.
+        filters: what every device may publish to beside its own topics, and the service reads.
         tls: certificate and key, for TLS.
         websockets: whether to listen for WebSocket too, on `setup.websockets_port`.
 
@@ -121,6 +121,7 @@ def start_mosquitto(
         websockets_port=free_port() if websockets else None,
         tls=tls,
         filters=filters,
+        patterns=filters,
         user=getpass.getuser(),
     )
     hashes = {device: mosquitto_hash(secret) for device, secret in devices.items()}

@@ -13,7 +13,7 @@ from typing import Any
 
 from brokers import RunningBroker
 from tidelog import Device
-from tidelog_service.config import load
+from tidelog_service.config import Source
 from tidelog_service.runner import Service
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import open_database
@@ -34,6 +34,7 @@ class Stack:
     service: Service | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
+    config: Path | None = None
 
     @property
     def url(self) -> str:
@@ -52,7 +53,8 @@ class Stack:
         else:
             overrides["broker.url"] = f"mqtt://{self.mosquitto.host}:{self.mosquitto.port}"
             overrides["broker.password"] = self.mosquitto.service_password
-        self.service = Service(load(overrides=overrides))
+        source = Source(config=self.config, overrides=overrides)
+        self.service = Service(source.load(), source)
         self.service.start()
         self.port = self.service.port
 

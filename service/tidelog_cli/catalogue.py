@@ -45,6 +45,13 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(
         name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
     ),
+    Entry(
+        name="ingest",
+        summary="Show ingest rules, what they took, and try them.",
+        panel=SERVICE,
+        module="ingest",
+    ),
+    Entry(name="why", summary="Say what a device has and lacks, and why.", panel=SERVICE, module="why"),
     Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
     Entry(
         name="dictionary",

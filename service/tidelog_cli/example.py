@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from tidelog_service.config import bounds, declared, described, sections, variable
+from tidelog_service.config_rules import RuleSection
 
 _WIDTH: Final = 100
 _HEADER: Final = """\
@@ -31,33 +32,51 @@ def example_toml() -> str:
     for name, section in sections().items():
         parts.append(f"\n# {section.__doc__}\n[{name}]\n")
         parts += [_commented(key, field) for place, key, field in declared() if place == name]
-    return "".join(parts)
+    return "".join([*parts, _example_rule()])
 
 
 def described_keys() -> list[dict[str, object]]:
     """The same for programs: name, description, bounds, default and environment variable of each key."""
-    return [
-        {
-            "key": f"{section}.{key}",
-            "description": field.description,
-            "bounds": bounds(field),
-            "default": plain(field.default),
-            "variable": variable(section, key),
-        }
+    keys = [
+        _described_key(f"{section}.{key}", field) | {"variable": variable(section, key)}
         for section, key, field in declared()
+    ]
+    return keys + [
+        _described_key(f"ingest[].{key}", field) for key, field in RuleSection.model_fields.items()
     ]
 
 
-def plain(value: object) -> str | int:
+def _described_key(name: str, field: FieldInfo) -> dict[str, object]:
+    default = None if field.is_required() else plain(field.default)
+    return {"key": name, "description": field.description, "bounds": bounds(field), "default": default}
+
+
+def plain(value: object) -> str | int | list[str]:
     """A value as TOML and JSON know it; a secret is masked."""
     if isinstance(value, SecretStr):
         return str(value)
+    if isinstance(value, tuple):
+        return list(map(str, value))
     return str(value) if isinstance(value, Path) else value if isinstance(value, int) else str(value)
 
 
+def _example_rule() -> str:
+    """A rule with every key; whole lines are comments, so that a file may have any number of rules."""
+    said = {"topic": "sensors/+/+", "channel": "{1}/{2}", "members": ("olga",), "key": "id"}
+    parts = [
+        f"\n# {RuleSection.__doc__}\n",
+        "# Any number of them, at the end of the file; they are read again while the service runs.\n",
+        "# [[ingest]]\n",
+    ]
+    for key, field in RuleSection.model_fields.items():
+        parts.append(f"#\n{_comment(field)}\n# {key} = {json.dumps(plain(said.get(key, field.default)))}\n")
+    return "".join(parts)
+
+
 def _commented(key: str, field: FieldInfo) -> str:
-    comment = fill(
-        described(field), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False
-    )
     # JSON's strings and numbers are TOML's too
-    return f"\n{comment}\n#{key} = {json.dumps(plain(field.default))}\n"
+    return f"\n{_comment(field)}\n#{key} = {json.dumps(plain(field.default))}\n"
+
+
+def _comment(field: FieldInfo) -> str:
+    return fill(described(field), _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)

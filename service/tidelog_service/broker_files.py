@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 from tidelog.wire.url import BrokerUrl
 from tidelog_service.config import Settings
+from tidelog_service.engine.rules import IngestRules
 from tidelog_service.engine.secrets import SALT_BYTES, mosquitto_hash
 from tidelog_service.mqtt.mosquitto import CONF, PID, MosquittoSetup, reload, write_mosquitto_files
 from tidelog_service.store.registry import Registry
@@ -36,11 +38,16 @@ class BrokerFiles:
             user=_account(),
             service_hash=_stable_hash(broker.password.get_secret_value()),
         )
+        self.use(settings.rules)
 
     @property
     def configuration(self) -> Path:
         """What ``mosquitto -c`` is given."""
         return self.folder / CONF
+
+    def use(self, rules: IngestRules) -> None:
+        """Write the access rules for these ingest rules from the next `keep` on."""
+        self._setup = replace(self._setup, filters=rules.filters, patterns=rules.patterns)
 
     def keep(self) -> frozenset[str]:
         """Write what has changed, and tell a running Mosquitto if that is wanted.

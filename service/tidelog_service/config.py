@@ -14,15 +14,17 @@ generated from the declarations (``tidelog config example``).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -32,17 +34,19 @@ from pydantic_settings import (
 )
 
 from tidelog.wire.errors import UsageError
+from tidelog_service.config_rules import RuleError, RuleSection, rules_of
 from tidelog_service.config_sections import (
     BrokerSection,
     ChannelsSection,
     CodecSection,
-    IngestSection,
     LimitsSection,
     LiveSection,
     LogSection,
     ServiceSection,
 )
+from tidelog_service.engine.rules import RULES_MAX, IngestRules
 
+_RULES: Final = "ingest"
 ENVIRONMENT_PREFIX: Final = "TIDELOG_"
 _LEVELS: Final = "__"
 _FROM_FILE: Final = "_FILE"
@@ -57,10 +61,15 @@ class Settings(BaseSettings):
     broker: BrokerSection = BrokerSection()
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()
-    ingest: IngestSection = IngestSection()
     codec: CodecSection = CodecSection()
     channels: ChannelsSection = ChannelsSection()
     log: LogSection = LogSection()
+    ingest: Annotated[tuple[RuleSection, ...], Field(max_length=RULES_MAX)] = ()
+
+    @property
+    def rules(self) -> IngestRules:
+        """The ingest rules, in order."""
+        return rules_of(self.ingest)
 
     @classmethod
     def settings_customise_sources(
@@ -98,8 +107,12 @@ def declared() -> Iterator[tuple[str, str, FieldInfo]]:
 
 
 def sections() -> dict[str, type[BaseModel]]:
-    """The section classes by name; a class's docstring says what the section is about."""
-    return {name: type(field.default) for name, field in Settings.model_fields.items()}
+    """The section classes by name, without the ingest rules, of which there are any number.
+
+    A class's docstring says what the section is about.
+    """
+    fields = Settings.model_fields.items()
+    return {name: type(field.default) for name, field in fields if isinstance(field.default, BaseModel)}
 
 
 def variable(section: str, key: str) -> str:
@@ -123,6 +136,32 @@ def load(config: Path | None = None, overrides: Mapping[str, object] | None = No
     except ValidationError as error:
         raise _explained(error) from error
     return Settings.model_construct(**{name: getattr(found, name) for name in Settings.model_fields})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a configuration came from, so that it can be read again.
+
+    Attributes:
+        config: the file, or ``None``.
+        overrides: see `load`.
+    """
+
+    config: Path | None = None
+    overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    def load(self) -> Settings:
+        """See `load`."""
+        return load(self.config, self.overrides)
+
+
+def differences(one: Settings, other: Settings) -> list[str]:
+    """Names of the keys that differ, ingest rules apart."""
+    return [
+        f"{section}.{key}"
+        for section, key, _ in declared()
+        if getattr(getattr(one, section), key) != getattr(getattr(other, section), key)
+    ]
 
 
 def origins(config: Path | None = None, overrides: Mapping[str, object] | None = None) -> dict[str, str]:
@@ -204,14 +243,36 @@ def _explained(error: ValidationError) -> UsageError:
     known = [f"{section}.{key}" for section, key, _ in declared()]
     problems = error.errors()
     for problem in problems:
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] == "extra_forbidden" and problem["loc"][0] != _RULES:
             name = ".".join(map(str, problem["loc"]))
             return _unknown(f"configuration key {name}", name, known if "." in name else list(sections()))
-    first = problems[0]
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    if first["loc"][0] == _RULES:
+        return _explained_rule(first)
     name = ".".join(map(str, first["loc"]))
     shown = "" if name == "broker.password" else f" = {first['input']!r}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return UsageError(f"{name}{shown}: {first['msg']}{more}", code="config", hint=_described(name))
+
+
+def _explained_rule(problem: ErrorDetails) -> UsageError:
+    """What is wrong with an ingest rule, or with how they are given."""
+    if len(problem["loc"]) == 1:
+        hint = f"each rule is a table of its own, [[ingest]], and there are at most {RULES_MAX}"
+        if isinstance(problem["input"], dict) and "batch_messages" in problem["input"]:
+            hint = "batch_messages is now in [limits]; [[ingest]] tables are ingest rules"
+        return UsageError(f"ingest: {problem['msg']}", code="config", hint=hint)
+    _, number, *keys = problem["loc"]
+    place = f"ingest rule {int(number) + 1}"
+    fault = problem.get("ctx", {}).get("error")
+    if isinstance(fault, RuleError):
+        return UsageError(f"{place}: {fault}", code="config", hint=fault.hint)
+    key = str(keys[0]) if keys else ""
+    if problem["type"] == "extra_forbidden":
+        return _unknown(f"key {key} of {place}", key, list(RuleSection.model_fields))
+    field = RuleSection.model_fields.get(key)
+    hint = described(field) if field is not None else "`tidelog config example` lists every key"
+    return UsageError(f"{place}, {key}: {problem['msg']}", code="config", hint=hint)
 
 
 def _unknown(what: str, name: str, known: list[str]) -> UsageError:
@@ -240,7 +301,7 @@ def bounds(field: FieldInfo) -> str:
     low, high = _limit(field, "ge"), _limit(field, "le")
     if low is not None and high is not None:
         return f"{low} to {high}{unit}"
-    return ", ".join(map(str, get_args(field.annotation)))
+    return ", ".join(get_args(field.annotation)) if get_origin(field.annotation) is Literal else ""
 
 
 def _limit(field: FieldInfo, side: str) -> int | None:

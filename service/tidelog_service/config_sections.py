@@ -111,6 +111,15 @@ class LimitsSection(_Section):
             le=10_000,
         ),
     ] = 500
+    batch_messages: Annotated[
+        int,
+        Field(
+            description="Messages committed in one transaction at most.",
+            ge=1,
+            le=10_000,
+            json_schema_extra={"unit": "messages"},
+        ),
+    ] = 500
 
 
 class LiveSection(_Section):
@@ -142,20 +151,6 @@ class LiveSection(_Section):
             json_schema_extra={"unit": "seconds"},
         ),
     ] = 300
-
-
-class IngestSection(_Section):
-    """Messages on their way into the log."""
-
-    batch_messages: Annotated[
-        int,
-        Field(
-            description="Messages committed in one transaction at most.",
-            ge=1,
-            le=10_000,
-            json_schema_extra={"unit": "messages"},
-        ),
-    ] = 500
 
 
 class CodecSection(_Section):

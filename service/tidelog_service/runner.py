@@ -5,8 +5,9 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -16,20 +17,23 @@ from tidelog.wire.frames import Presence
 from tidelog.wire.topics import SERVICE, status_topic
 from tidelog.wire.url import BrokerUrl
 from tidelog_service.broker_files import BrokerFiles
-from tidelog_service.config import Settings
+from tidelog_service.config import Settings, Source
 from tidelog_service.config_sections import PROCESSES_AUTO, PROCESSES_AUTO_MAX
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
+from tidelog_service.engine.gathering import Gathering
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.rolls import Policy
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
+from tidelog_service.rule_keeper import RuleKeeper
 from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.dictionaries import DictionaryStore
+from tidelog_service.store.gathered import GatheredStore
 from tidelog_service.store.heartbeat import Heartbeat
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
@@ -75,6 +79,7 @@ class Service:
 
     Args:
         settings: the configuration.
+        source: where it came from, to be read again for its ingest rules; the environment, if not given.
 
     Attributes:
         engine: its ``tally`` tells what happened; owned by the worker's thread.
@@ -82,9 +87,11 @@ class Service:
         link: to the broker; its counts may be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: Source | None = None) -> None:
         """See the class."""
         self._settings = settings
+        self._source = source or Source()
+        self._keeper: RuleKeeper | None = None
         self._log = structlog.get_logger("tidelog")
         self._stack = ExitStack()
         self._online = False
@@ -128,6 +135,7 @@ class Service:
         self._stack.enter_context(folder.lock("tidelog serve"))
         heartbeat = Heartbeat(folder.alive)
         database = self._opened(folder)
+        gathering = Gathering(GatheredStore(database), self._settings.rules)
         self.engine = Engine(
             RecordStore(database),
             bounds=self._bounds(),
@@ -135,13 +143,19 @@ class Service:
             library=DictionaryStore(database),
             enroller=Enroller(RollStore(database), self._policy()),
             clocks=ClockStore(database),
+            gathering=gathering,
         )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
         status = status_of(self._bounds(), self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
-        self._start_link(self.engine, self._address(embedded), TrafficBook(database), status)
-        self._start_watcher(folder, embedded, heartbeat)
+        shelf = GatheredStore(self._opened(folder))
+        link = self._make_link(self.engine, self._address(embedded), TrafficBook(database), status, shelf)
+        self._start_link(link)
+        # What the session was subscribed to before is unsubscribed now.
+        shelf.keep_filters(self._settings.rules.filters)
+        make_keeper = partial(RuleKeeper, link=link, shelf=shelf, gathering=gathering)
+        self._start_watcher(folder, embedded, heartbeat, make_keeper)
 
     def _opened(self, folder: DataFolder) -> Database:
         """A connection; each thread has its own."""
@@ -190,7 +204,8 @@ class Service:
             authority=self._registry(folder),
             packet_bytes_max=self._settings.limits.packet_bytes + _PACKET_HEADERS_BYTES,
             connections_max=self._settings.limits.connections,
-            session_queue_max=2 * self._settings.ingest.batch_messages,
+            session_queue_max=2 * self._settings.limits.batch_messages,
+            extra_publish=self._settings.rules.patterns,
         )
         broker.start()
         self._stack.callback(broker.stop)
@@ -206,12 +221,20 @@ class Service:
             BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
         )
 
-    def _start_link(
-        self, engine: Engine, address: _Address, book: TrafficBook, status: Mapping[str, object]
-    ) -> None:
+    def _make_link(
+        self,
+        engine: Engine,
+        address: _Address,
+        book: TrafficBook,
+        status: Mapping[str, object],
+        shelf: GatheredStore,
+    ) -> Link:
+        """The link to the broker and the worker behind it, which is started."""
+        rules, subscribed = self._settings.rules, shelf.filters()
+        shelf.keep_filters([*subscribed, *rules.filters])
         worker = self._worker = Worker(
             engine,
-            batch_messages=self._settings.ingest.batch_messages,
+            batch_messages=self._settings.limits.batch_messages,
             trouble=self._trouble,
             ended=self._ended.set,
             book=book,
@@ -224,23 +247,45 @@ class Service:
             receive=worker.receive,
             state=self._link_changed,
             tls=ssl.create_default_context(cafile=address.url.ca or None) if address.url.tls else None,
+            filters=rules.filters,
+            unwanted=[topic for topic in subscribed if topic not in rules.filters],
+            refused=self._trouble,
             details=status,
         )
         worker.start(link)
         # Stopping goes backwards: what was received is served first, then the connection ends.
         self._stack.callback(link.stop)
         self._stack.callback(worker.stop)
+        return link
+
+    def _start_link(self, link: Link) -> None:
         link.start()
         if not self._settled.wait(_READY_SECONDS) or not self._online:
-            raise self._link_error or Unavailable(
-                f"no answer from the broker at {address.url}", code="broker"
-            )
+            raise self._link_error or Unavailable(f"no answer from the broker at {self.url}", code="broker")
 
     def _start_watcher(
-        self, folder: DataFolder, embedded: EmbeddedBroker | None, heartbeat: Heartbeat
+        self,
+        folder: DataFolder,
+        embedded: EmbeddedBroker | None,
+        heartbeat: Heartbeat,
+        make_keeper: Callable[..., RuleKeeper],
     ) -> None:
         registry = self._registry(folder)
         files = BrokerFiles(self._settings, registry) if self._settings.broker.mosquitto_folder else None
+        keeper = self._keeper = make_keeper(
+            source=self._source,
+            settings=self._settings,
+            embedded=embedded,
+            files=files,
+            log=self._log,
+            trouble=self._trouble,
+        )
+        keeper.announce()
+
+        def look() -> None:
+            heartbeat.beat()
+            keeper.look()
+
         watcher = Watcher(
             registry,
             revoked=self._revoked if embedded is None else embedded.disconnect,
@@ -248,12 +293,17 @@ class Service:
             identity=folder.identity,
             gone=self._end,
             trouble=self._trouble,
-            beat=heartbeat.beat,
+            beat=look,
         )
         heartbeat.beat()
         self._stack.callback(lambda: heartbeat.beat(at_once=True))
         watcher.start()
         self._stack.callback(watcher.stop)
+
+    def reread(self) -> None:
+        """Read the ingest rules again within a second; also in a signal's handler."""
+        if self._keeper is not None:
+            self._keeper.reread()
 
     def stop(self) -> None:
         """Serve what was received, then end everything; idempotent."""

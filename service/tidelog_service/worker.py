@@ -13,6 +13,7 @@ from tidelog.wire.errors import TidelogError, Unavailable
 from tidelog.wire.topics import reply_topic
 from tidelog_service.engine.bookkeeping import Book, Bookkeeper
 from tidelog_service.engine.core import Engine, internal_fault
+from tidelog_service.engine.gathering import is_foreign
 from tidelog_service.engine.packets import Packet, Reply
 from tidelog_service.mqtt.ports import Inbound, Token
 
@@ -49,7 +50,8 @@ class Worker:
         engine: touched by the worker's thread only.
         batch_messages: packets in one transaction at most.
         trouble: told of each failure, on the worker's thread: a store that does not answer (the batch is
-            kept and tried again), or a packet that the service itself failed on.
+            kept and tried again), a packet that the service itself failed on, or one under an ingest rule
+            that cannot be stored.
         ended: told when the thread ends, on `stop` or after a fault of its own, which was told before.
         book: where the traffic of each device is written down, every ten seconds and at the end.
         clock_ms: the service's clock, Unix milliseconds.
@@ -76,7 +78,9 @@ class Worker:
         self._batch_messages = batch_messages
         self._trouble = trouble
         self._ended = ended
-        self._books = Bookkeeper(engine.accounts, book, trouble=trouble) if book is not None else None
+        self._books = None
+        if book is not None:
+            self._books = Bookkeeper(engine.accounts, book, sightings=engine.sightings, trouble=trouble)
         self._clock_ms = clock_ms
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -179,6 +183,8 @@ class Worker:
         if replies is None:
             return
         self._publish(replies)
+        for notice in self._engine.gathering.notices() if self._engine.gathering is not None else ():
+            self._trouble(notice)
         if self._outlet is not None:
             self._outlet.acknowledge([inbound.token for inbound in batch if inbound.token])
 
@@ -245,8 +251,12 @@ class Worker:
 
 
 def _line(inbound: Inbound) -> tuple[str, ...]:
-    """Device and verb: what is bounded together, whatever channel the topic names."""
-    return tuple(inbound.topic.split("/", 3)[:3])
+    """Device and verb: what is bounded together, whatever channel the topic names.
+
+    The first level alone of a topic that an ingest rule selects: rules name it, publishers the others.
+    """
+    levels = inbound.topic.split("/", 3)
+    return tuple(levels[:1] if is_foreign(inbound.topic) else levels[:3])
 
 
 def _packet(inbound: Inbound) -> Packet:
@@ -256,7 +266,7 @@ def _packet(inbound: Inbound) -> Packet:
 def _is_news(inbound: Inbound) -> bool:
     """Whether a packet is to be served: a retained message would come again at every SUBSCRIBE.
 
-    Retained statuses are what presence is made of.
+    Retained statuses are what presence is made of, and of the topics of ingest rules the rules decide.
     """
     # By its levels, not its end: a channel may be called `status`, and Mosquitto retains on every topic.
-    return not inbound.retain or inbound.topic.split("/")[2:] == ["status"]
+    return not inbound.retain or is_foreign(inbound.topic) or inbound.topic.split("/")[2:] == ["status"]

@@ -309,6 +309,65 @@ def test_what_was_imported_before_is_served(tidelog: Shell) -> None:
     assert tidelog.log("phone") == [("old", n + 1, f"line {n}") for n in range(300)]
 
 
+def test_why_tells_what_a_device_lacks_while_the_service_runs(tidelog: Shell) -> None:
+    def figures(device: str) -> tuple[dict[str, int], list[str]]:
+        told = tidelog.json("why", "--device", device, "--channel", "room1")
+        assert told["service_running"] is True
+        (channel,) = told["channels"]
+        names = ("has", "sent", "wrote", "lacks")
+        return {name: channel[name]["count"] for name in names if channel[name]["count"]}, channel["reasons"]
+
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        for text in ("one", "two", "three"):
+            tidelog("send", "room1", text, "--as", "phone")
+        assert figures("pad") == ({"lacks": 3}, ["never_asked"])
+        assert figures("phone") == ({"wrote": 3}, ["wrote"])
+        tidelog("sync", "--as", "pad")
+        assert figures("pad") == ({"has": 3}, ["complete"])
+        tidelog("send", "room1", "four", "--as", "phone")
+        assert figures("pad") == ({"has": 3, "lacks": 1}, ["not_yet"])
+        tidelog("sync", "--as", "pad")
+        assert figures("pad") == ({"has": 3, "sent": 1}, ["unconfirmed"])
+        tidelog("channel", "leave", "room1", "bob")
+        assert figures("pad") == ({}, ["not_member"])
+        assert "pad of bob: " in tidelog("why", "--device", "pad")
+
+
+def test_ingest_rules_are_taken_up_from_the_file_and_what_they_took_is_told(tidelog: Shell) -> None:
+    config = tidelog.folder / "tidelog.toml"
+    config.write_text("")
+    rule = "[[ingest]]\ntopic = 'sensors/+/+'\nchannel = '{1}/{2}'\nmembers = ['bob']\nkey = 'id'\n"
+    secret = tidelog.json("device", "add", "alice", "hall")["secret"]
+    with tidelog.running("serve", "--json", "--port", "0", "--config", str(config)) as service:
+        url = json.loads(service.line())["url"]
+        port = url.rpartition(":")[2]
+        tidelog("device", "add", "bob", "pad", "--save", "--url", url)
+        publish = [program("mosquitto_pub"), "-p", port, "-i", "hall", "-u", "hall", "-P", secret, "-q", "1"]
+        config.write_text(rule)
+        service.process.send_signal(signal.SIGHUP)
+
+        def stored() -> int:
+            for topic, payload in (("sensors/hall/temp", '{"id": 1}'), ("sensors//temp", "21")):
+                subprocess.run([*publish, "-t", topic, "-m", payload], check=True)
+            rules = tidelog.json("ingest", "list", "--config", str(config))
+            return int(rules[0]["stored"])
+
+        eventually(lambda: stored() == 1)
+        stored()
+        assert tidelog.json("sync", "--as", "pad")["records"] == 1
+        assert tidelog.log("pad") == [("hall/temp", 1, '{"id": 1}')]
+        (told,) = tidelog.json("ingest", "list", "--config", str(config))
+        assert told["duplicate"] >= 1 <= told["outcomes"]["channel_name"]["messages"]
+        config.write_text(rule.replace("{2}", "{3}"))
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(1)  # the log is read at the end
+        code, err = service.stop()
+    assert code == 0
+    assert err.count("channel name") == 1
+    assert "ingest rule 1: {3} in '{1}/{3}' stands for nothing" in err
+
+
 def pasted(*lines: str) -> str:
     """Run lines in a shell of their own."""
     script = "\n".join(lines)

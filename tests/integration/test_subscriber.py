@@ -234,12 +234,47 @@ def test_receipts_arrive_in_order_among_acknowledgements(broker: RunningBroker, 
 
 def test_filters_of_ingest_rules_are_subscribed_to_as_well(tmp_path: Path) -> None:
     with start_mosquitto(tmp_path, devices=DEVICES, filters=("sensors/+/+",)) as broker:
-        harness = Harness(broker, filters=(("sensors/+/+", 1),))
+        harness = Harness(broker, filters=("sensors/+/+",))
         client = device(broker)
         client.publish("sensors/hall/temperature", b"21", qos=1).wait_for_publish(5)
         (inbound,) = harness.take(1)
         assert inbound[:3] == ("sensors/hall/temperature", b"21", 1)
         harness.link.stop()
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_filters_come_and_go_while_connected_and_a_kept_session_forgets_those_that_went(
+    tmp_path: Path,
+) -> None:
+    with start_mosquitto(tmp_path, devices=DEVICES, filters=("s/+", "t/+", "u")) as broker:
+        client = device(broker)
+
+        def heard(harness: Harness, body: bytes, count: int) -> list[str]:
+            """The topics of so many messages, of those published now; all are acknowledged."""
+            for topic in ("s/x", "t/x", "u"):
+                client.publish(topic, body, qos=1).wait_for_publish(5)
+            messages = harness.take(count)
+            harness.link.acknowledge(message.token for message in messages)
+            return [message.topic for message in messages if message.payload == body]
+
+        first = Harness(broker, filters=("s/+", "t/+"))
+        assert heard(first, b"1", 2) == ["s/x", "t/x"]
+        client.publish("u", b"kept", qos=1, retain=True).wait_for_publish(5)
+        first.link.watch(["t/+", "u"])
+        (kept,) = first.take(1)
+        first.link.acknowledge([kept.token])
+        assert (kept.topic, kept.retain) == ("u", True)
+        assert heard(first, b"2", 2) == ["t/x", "u"]
+        first.link.stop()
+        second = Harness(broker, filters=("t/+",), unwanted=("u",))
+        assert heard(second, b"3", 1) == ["t/x"]
+        second.link.stop()
+        # The session is kept: without being unsubscribed from, a filter goes on.
+        third = Harness(broker)
+        assert heard(third, b"4", 1) == ["t/x"]
+        assert third.inbox.empty()
+        third.link.stop()
         client.disconnect()
         client.loop_stop()
 

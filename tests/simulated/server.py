@@ -18,11 +18,14 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
+from tidelog_service.engine.gathering import Count, Gathering, is_foreign
 from tidelog_service.engine.packets import Bounds, Packet, Reply
 from tidelog_service.engine.ports import OutboxKey, Row, Taken
 from tidelog_service.engine.rolls import Policy
+from tidelog_service.engine.rules import IngestRules
 from tidelog_service.store.database import Database
 from tidelog_service.store.enrolment import new_epoch
+from tidelog_service.store.gathered import GatheredStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.rolls import RollStore
 
@@ -76,6 +79,25 @@ class ShakyStore(RecordStore):
             raise Unavailable("the disk failed", code="store_failed")
 
 
+class ShakyShelf(GatheredStore):
+    """The same for what ingest rules keep.
+
+    Args:
+        database: see `GatheredStore`.
+        faults: asked at ``"disk"``.
+        epochs: see `GatheredStore`.
+    """
+
+    def __init__(self, database: Database, faults: Faults, epochs: Callable[[], int]) -> None:
+        super().__init__(database, epochs=epochs)
+        self._faults = faults
+
+    def count(self, day: int, counts: Sequence[Count], now_ms: int) -> None:
+        super().count(day, counts, now_ms)
+        if self._faults("disk"):
+            raise Unavailable("the disk failed", code="store_failed")
+
+
 class Server:
     """One service behind a broker.
 
@@ -87,7 +109,7 @@ class Server:
         faults: where it fails; see `serve` for the places.
         bounds: of the engine.
         policy: what devices may do about channels.
-        epochs: of the channels that devices make.
+        epochs: of the channels that devices and ingest rules make.
 
     Attributes:
         engine: the one of this life.
@@ -121,6 +143,7 @@ class Server:
         self._policy = policy or Policy()
         self.buried = self._store.buried
         self._faults = faults
+        self._gathering = Gathering(ShakyShelf(database, faults, epochs))
         self._bounds = bounds
         self._inbox: list[Packet] = []
         self._busy = False
@@ -135,11 +158,24 @@ class Server:
     def start(self) -> None:
         """Connect, with an engine that knows nothing but the database; retained statuses come again."""
         self.up = True
-        self.engine = Engine(self._store, bounds=self._bounds, enroller=Enroller(self._rolls, self._policy))
+        self.engine = Engine(
+            self._store,
+            bounds=self._bounds,
+            enroller=Enroller(self._rolls, self._policy),
+            gathering=self._gathering,
+        )
         self._link = LoopbackLink(self._broker, SERVICE, self._receive)
         for pattern, qos in SERVICE_SUBSCRIPTIONS:
             self._link.subscribe(pattern, qos=qos)
+        for pattern in self._gathering.rules.filters:
+            self._link.subscribe(pattern, qos=1)
         self._wake()
+
+    def use(self, rules: IngestRules) -> None:
+        """Put ingest rules in force."""
+        self._gathering.rules = rules
+        for pattern in rules.filters:
+            self._link.subscribe(pattern, qos=1)
 
     def kill(self, *, redelivered: bool) -> None:
         """End at once.
@@ -153,11 +189,13 @@ class Server:
         self._link.cut()
         lost, self._inbox = self._inbox, []
         for packet in lost:
-            if redelivered and ("/msg" in packet.topic or "/put" in packet.topic):
+            sure = is_foreign(packet.topic) or "/msg" in packet.topic or "/put" in packet.topic
+            if redelivered and sure:
                 self._take(packet)
 
     def _receive(self, delivery: Delivery) -> None:
-        self._take(Packet(delivery.topic, delivery.payload))
+        retained = delivery.retain and is_foreign(delivery.topic)
+        self._take(Packet(delivery.topic, delivery.payload, retained=retained))
         self._wake()
 
     def _take(self, packet: Packet) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 from simulated import trace
 from simulated.disks import content
@@ -36,9 +37,11 @@ from tidelog.wire.queries import Depth, Filter
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog.wire.topics import SERVICE, reply_topic
+from tidelog_service.engine.gathering import is_foreign
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.parcels import opened
 from tidelog_service.engine.rolls import Policy
+from tidelog_service.engine.rules import IngestRule, IngestRules
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
 from tidelog_service.store.records import RecordStore
@@ -85,6 +88,7 @@ class Stage:
         self._server: Server | None = None
         self._bounds = Bounds()
         self._policy = Policy()
+        self._rules: list[IngestRule] = []
 
     def close(self) -> None:
         """Let go of all files."""
@@ -191,7 +195,25 @@ class Stage:
                 epochs=lambda: _EPOCH,
             )
 
+    def _do_rule(self, topic: str, channel: str, *settings: str) -> None:
+        """``rule FILTER CHANNEL [KEY=VALUE...]``: an ingest rule more; ``members`` is one name."""
+        said = dict(map(_setting, settings))
+        keys: dict[str, Any] = said | ({"members": [said["members"]]} if "members" in said else {})
+        self._rules.append(IngestRule.parse(topic=topic, channel=channel, **keys))
+        self._start_service()
+        assert self._server is not None
+        self._server.use(IngestRules(self._rules))
+
     # The world
+
+    def _do_publish(self, topic: str, *bodies: str) -> None:
+        """``publish TOPIC BODY...``: by a client that knows nothing of Tidelog."""
+        for body in bodies:
+            self._broker.route(topic, body.encode(), qos=1)
+
+    def _do_retain(self, topic: str, body: str) -> None:
+        """``retain TOPIC BODY``: the same, and the broker keeps it."""
+        self._broker.route(topic, body.encode(), qos=1, retain=True)
 
     def _do_wait(self, seconds: str) -> None:
         """``wait SECONDS``."""
@@ -418,6 +440,16 @@ class Stage:
         self.timeline.after(0.0, partial(self._broker.carry, delivery))
 
     def _trace(self, delivery: Delivery, *, lost: bool) -> None:
+        if is_foreign(delivery.topic):
+            lines = [
+                f"{delivery.topic}, {len(delivery.payload)} bytes",
+                f"    {trace.body(delivery.payload)}",
+            ]
+            self._lines += [
+                f"{SERVICE} hears  {lines[0]}{' (retained)' if delivery.retain else ''}",
+                lines[1],
+            ]
+            return
         if delivery.topic.endswith("/status"):
             return
         sender = delivery.topic.split("/")[1]

@@ -11,7 +11,7 @@ from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.deployment import opened_registry
 from tidelog_cli.example import described_keys, example_toml, plain
-from tidelog_cli.terminal import print_json, print_line, print_rows
+from tidelog_cli.terminal import note, print_json, print_line, print_rows
 from tidelog_service.broker_files import BrokerFiles
 from tidelog_service.config import declared, load, origins
 
@@ -20,9 +20,12 @@ app = typer.Typer(help="Show the configuration.", no_args_is_help=True, add_comp
 
 @app.command()
 def show(config: options.Config = None, as_json: options.Json = False) -> None:
-    """Show every key's value and where it comes from; secrets are masked."""
+    """Show every key's value and where it comes from; secrets are masked.
+
+    Also says what is wrong with the configuration, and which ingest rules meet.
+    """
     settings, sources = load(config), origins(config)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "key": f"{section}.{key}",
             "value": plain(getattr(getattr(settings, section), key)),
@@ -30,7 +33,17 @@ def show(config: options.Config = None, as_json: options.Json = False) -> None:
         }
         for section, key, _ in declared()
     ]
+    rows += [
+        {
+            "key": f"ingest rule {number}",
+            "value": rule.model_dump(mode="json") if as_json else f"{rule.topic} -> {rule.channel}",
+            "from": str(config),
+        }
+        for number, rule in enumerate(settings.ingest, start=1)
+    ]
     print_rows(["key", "value", "from"], rows, as_json=as_json)
+    for sentence in settings.rules.notes():
+        note(sentence)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from tidelog_cli import demo, options
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.terminal import note, print_json, print_line
 from tidelog_service import logs
-from tidelog_service.config import Settings, load
+from tidelog_service.config import Settings, Source
 from tidelog_service.runner import Service
 
 app = typer.Typer(add_completion=False)
@@ -56,14 +57,21 @@ def serve(
     Prints one line when it is ready; its log goes to standard error. Ctrl-C and SIGTERM end it: it serves
     what it has received and ends with 0. What is not given here comes from the environment, the
     configuration file and the defaults, see `tidelog config`.
+
+    The file's ingest rules are taken up within a second when it changes, and on SIGHUP (which ends it where
+    it runs in a terminal); what else is new there takes effect at the next start.
     """
     given = {"service.data": data, "broker.host": host, "broker.port": port, "broker.url": broker}
-    settings = load(config, {name: value for name, value in given.items() if value is not None})
+    source = Source(
+        config=config, overrides={name: value for name, value in given.items() if value is not None}
+    )
+    settings = source.load()
     logs.configure(level=settings.log.level, style=settings.log.format)
     with _until_stopped(settings.service.data):
-        service = Service(settings)
+        service = Service(settings, source)
         try:
             service.start()
+            _reread_when_asked(service)
             _announce(settings, service.url, with_demo=demo_users, as_json=as_json)
             service.wait()
             if isinstance(service.fault, TidelogError):
@@ -88,6 +96,12 @@ def _until_stopped(data: Path) -> Iterator[None]:
         yield
     except _Stopped:
         note(f"tidelog: stopped; everything received is in {data}")
+
+
+def _reread_when_asked(service: Service) -> None:
+    """On SIGHUP, as daemons do. In a terminal that would mean that the terminal is gone, and it ends."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        signal.signal(signal.SIGHUP, lambda _number, _frame: service.reread())
 
 
 def _announce(settings: Settings, url: str, *, with_demo: bool, as_json: bool) -> None:

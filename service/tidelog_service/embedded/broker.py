@@ -18,10 +18,10 @@ import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from tidelog.wire.errors import Unavailable, UsageError
-from tidelog_service.embedded.acl import is_filter
 from tidelog_service.embedded.rules import Authority, Rules
 from tidelog_service.embedded.switch import Limits
 from tidelog_service.embedded.thread import BrokerThread
+from tidelog_service.engine.filters import is_filter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,7 +61,7 @@ class EmbeddedBroker:
         connections_max: devices connected at the same time; further ones are refused.
         session_queue_max: messages that wait for one session or are unacknowledged by it. A device's further
             ones are dropped; at the service's limit, publishers wait. The service must acknowledge within it.
-        extra_publish: topic filters that every device may publish to; never reach into ``tl1/``.
+        extra_publish: topic filters that devices may publish to, see `allow`.
 
     Raises:
         UsageError: the port, a bound or a filter makes no sense.
@@ -126,6 +126,19 @@ class EmbeddedBroker:
             if self._thread is None:
                 _quieten()
                 self._thread = BrokerThread(_listen(*self._address), self._rules, self._limits)
+
+    def allow(self, extra_publish: tuple[str, ...]) -> None:
+        """Let devices publish to these filters instead of those from before, from the next message on.
+
+        Args:
+            extra_publish: topic filters; ``%u`` in one stands for the device's own id. They never reach into
+                ``tl1/``.
+
+        Raises:
+            UsageError: one is no filter.
+        """
+        _check_filters(extra_publish)
+        self._rules.extra_publish = extra_publish
 
     def disconnect(self, device: str) -> None:
         """Put a device out: its connection, its session, and every byte queued for it.

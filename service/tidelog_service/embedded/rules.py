@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tidelog.wire.topics import SERVICE, is_device
 from tidelog_service.embedded import acl
+from tidelog_service.engine import filters
 
 
 class Authority(Protocol):
@@ -52,14 +53,15 @@ class Claim:
     will_topic: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Rules:
     """Whom the broker lets in and what it lets them do.
 
     Attributes:
         authority: knows the devices.
         service_password: the password of the service's own connection.
-        extra_publish: filters that every device may publish to, see `acl.may_publish`.
+        extra_publish: filters that devices may publish to, see `acl.may_publish`; may be replaced by
+            whichever thread.
     """
 
     authority: Authority
@@ -83,15 +85,17 @@ class Rules:
 
     def may_publish(self, name: str, topic: str) -> bool:
         """Whether the device, or the service, may publish to the topic."""
-        return acl.is_topic(topic) if name == SERVICE else acl.may_publish(name, topic, self.extra_publish)
+        return (
+            filters.is_topic(topic) if name == SERVICE else acl.may_publish(name, topic, self.extra_publish)
+        )
 
     def may_subscribe(self, name: str, topic_filter: str) -> bool:
         """Whether the device, or the service, may subscribe to the filter."""
-        return acl.is_filter(topic_filter) if name == SERVICE else acl.may_subscribe(name, topic_filter)
+        return filters.is_filter(topic_filter) if name == SERVICE else acl.may_subscribe(name, topic_filter)
 
     def may_receive(self, name: str, topic: str) -> bool:
         """Whether a message of the topic may be delivered to the device, or the service."""
-        return acl.is_topic(topic) if name == SERVICE else acl.may_receive(name, topic)
+        return filters.is_topic(topic) if name == SERVICE else acl.may_receive(name, topic)
 
     def _knows(self, name: str, secret: str) -> bool:
         if name == SERVICE:

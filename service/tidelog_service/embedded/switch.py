@@ -25,11 +25,12 @@ from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import MQTTError
 
 from tidelog.wire.topics import SERVICE
-from tidelog_service.embedded.acl import is_topic, matches, may_retain
+from tidelog_service.embedded.acl import may_retain
 from tidelog_service.embedded.link import given
 from tidelog_service.embedded.mailbox import Mailbox
 from tidelog_service.embedded.outbox import Delivery, Outbox
 from tidelog_service.embedded.plugins import configuration
+from tidelog_service.engine.filters import is_topic, matches
 
 if TYPE_CHECKING:
     from amqtt.mqtt.disconnect import DisconnectPacket

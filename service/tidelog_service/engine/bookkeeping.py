@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from tidelog.wire.errors import TidelogError
 from tidelog_service.engine.accounts import DAY_MS, Accounts, Entry
+from tidelog_service.engine.sightings import Seen, Sightings
 
 WRITE_MS: Final = 10_000
 """What a crash loses at most; a transaction of its own costs a flush to disk, so not after each batch."""
@@ -21,8 +22,8 @@ DAYS_KEPT: Final = 90
 class Book(Protocol):
     """Where accounts are kept; `tidelog_service.store.traffic.TrafficBook` fits."""
 
-    def add(self, entries: Sequence[Entry]) -> None:
-        """Add to what is there, on disk on return; each key comes once.
+    def add(self, entries: Sequence[Entry], seen: Sequence[Seen] = ()) -> None:
+        """Add to what is there, on disk on return; each key and each device comes once.
 
         Raises:
             Unavailable: the store failed; nothing was added.
@@ -44,12 +45,21 @@ class Bookkeeper:
     Args:
         accounts: what is to be written.
         book: where to.
+        sightings: who was heard of; written with them.
         trouble: told of a store that fails; the accounts are kept and written later.
     """
 
-    def __init__(self, accounts: Accounts, book: Book, *, trouble: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        book: Book,
+        *,
+        sightings: Sightings | None = None,
+        trouble: Callable[[Exception], None],
+    ) -> None:
         """See the class."""
         self._accounts = accounts
+        self._sightings = sightings if sightings is not None else Sightings()
         self._book = book
         self._trouble = trouble
         self._due_ms: int | None = None
@@ -66,7 +76,7 @@ class Bookkeeper:
         Args:
             now_ms: the service's clock, Unix milliseconds.
         """
-        if not self._accounts:
+        if not self._waits:
             return
         if self._due_ms is None or self._due_ms > now_ms + WRITE_MS:
             # The first since it was last written; or the clock has stepped back.
@@ -74,19 +84,24 @@ class Bookkeeper:
         elif now_ms >= self._due_ms:
             written = self._write(now_ms)
             rest_ms = now_ms if written else now_ms + WRITE_MS
-            self._due_ms = rest_ms if self._accounts else None
+            self._due_ms = rest_ms if self._waits else None
 
     def close(self, now_ms: int) -> None:
         """Write everything; the last call."""
-        while self._accounts and self._write(now_ms):
+        while self._waits and self._write(now_ms):
             pass
 
+    @property
+    def _waits(self) -> bool:
+        return bool(self._accounts or self._sightings)
+
     def _write(self, now_ms: int) -> bool:
-        entries = self._accounts.take(ENTRIES_MAX)
+        entries, seen = self._accounts.take(ENTRIES_MAX), self._sightings.take(ENTRIES_MAX)
         try:
-            self._book.add(entries)
+            self._book.add(entries, seen)
         except TidelogError as error:
             self._accounts.put_back(entries)
+            self._sightings.put_back(seen)
             self._trouble(error)
             return False
         self._sweep(now_ms // DAY_MS)

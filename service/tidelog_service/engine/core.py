@@ -17,7 +17,8 @@ from tidelog_service.engine.clocks import ClockBook, Clocks
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.enrolling import NoRolls, Serving
-from tidelog_service.engine.ingest import Draft, Ingested, ingest
+from tidelog_service.engine.gathering import Count, Gathering, is_foreign
+from tidelog_service.engine.ingest import Add, Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
 from tidelog_service.engine.ports import Press, Store
@@ -26,6 +27,7 @@ from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
+from tidelog_service.engine.sightings import Sightings
 
 _REQUEST_BYTES = 256
 """A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
@@ -44,11 +46,14 @@ class Engine:
         library: the trained dictionaries; none where it is left out.
         clocks: where it is kept how wrong the clocks of devices are; nowhere where it is left out.
         enroller: changes channels and members for devices; else none of them may.
+        gathering: takes what ingest rules select; nothing of it where it is left out.
 
     Attributes:
         tally: counts by reason since the start.
         accounts: what the traffic of each device takes.
         clocks: how wrong the clock of each device is.
+        gathering: as given.
+        sightings: when each device was last heard of.
     """
 
     def __init__(
@@ -60,9 +65,11 @@ class Engine:
         library: Library | None = None,
         enroller: Serving | None = None,
         clocks: ClockBook | None = None,
+        gathering: Gathering | None = None,
     ) -> None:
         """See the class."""
         self._store = store
+        self.gathering = gathering
         self._bounds = bounds or Bounds()
         library = library or NoLibrary()
         self._lender = Lender(library, page_bytes_max=self._bounds.page_bytes)
@@ -82,6 +89,7 @@ class Engine:
             tally=self.tally,
         )
         self.accounts = Accounts()
+        self.sightings = Sightings()
 
     @property
     def due_ms(self) -> int | None:
@@ -106,7 +114,11 @@ class Engine:
         drafts: list[Draft] = []
         requests: list[Question] = []
         received: list[tuple[str, Packet]] = []
+        foreign: list[Packet] = []
         for packet in packets:
+            if self.gathering is not None and is_foreign(packet.topic):
+                foreign.append(packet)
+                continue
             screened = screen(packet, self._store)
             received.append((screened.device, packet))
             if isinstance(screened, Refusal):
@@ -117,22 +129,12 @@ class Engine:
                 self._attendance.saw(screened.terminal.device, screened.frame)
             else:
                 requests.append(screened)
-        if drafts:
-            replies += self._receive(drafts, now_ms)
-        paged: list[Asked] = []
-        for question in requests:
-            if isinstance(question.frame, Enrol):
-                replies += self._enrol(question, question.frame, now_ms)
-                continue
-            served = self._serve(question, now_ms)
-            if isinstance(served, Reply):
-                replies.append(served)
-            else:
-                paged.append(served)
-        if paged:
-            replies += self._paging.answer(paged, now_ms)
+        if drafts or foreign:
+            replies += self._receive(drafts, foreign, now_ms)
+        replies += self._answer_all(requests, now_ms)
         # Only now: a batch that fails is handled again.
         self.accounts.served(received, replies, now_ms)
+        self.sightings.served(received, now_ms)
         return tuple(replies)
 
     def flush(self, now_ms: int) -> tuple[Reply, ...]:
@@ -151,19 +153,46 @@ class Engine:
         if refusal.fault is not None:
             yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding), Kind.FAULTS)
 
-    def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
-        ingested = ingest(drafts, self._store, now_ms)
+    def _receive(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Iterator[Reply]:
+        ingested = self._ingest(drafts, foreign, now_ms)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         self.clocks.heard(ingested.stored, now_ms)
         for told in ingested.answers:
             yield Reply(told.device, wire.encode(told.receipts, told.encoding), Kind.RECEIPTS)
 
+    def _ingest(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Ingested:
+        gathering = self.gathering
+        if gathering is None or not foreign:
+            return ingest(drafts, self._store, now_ms)
+        counts: list[Count] = []
+
+        def also(add: Add) -> None:
+            counts.extend(gathering.gather(foreign, store=self._store, add=add, now_ms=now_ms))
+
+        ingested = ingest(drafts, self._store, now_ms, also=also)
+        gathering.settle(counts, self.tally, now_ms)
+        return ingested
+
     def _count(self, ingested: Ingested) -> None:
         self.tally["stored"] += len(ingested.stored)
         self.tally["duplicates"] += ingested.duplicates
         for code, count in ingested.rejections.items():
             self.tally["rejected_" + code.word] += count
+
+    def _answer_all(self, requests: Sequence[Question], now_ms: int) -> Iterator[Reply]:
+        paged: list[Asked] = []
+        for question in requests:
+            if isinstance(question.frame, Enrol):
+                yield from self._enrol(question, question.frame, now_ms)
+                continue
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                yield served
+            else:
+                paged.append(served)
+        if paged:
+            yield from self._paging.answer(paged, now_ms)
 
     def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
         """Answer a request, or say that it is to be answered with a page."""

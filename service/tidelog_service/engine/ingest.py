@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code, ProtocolError
@@ -40,7 +40,7 @@ class Draft(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A record that a batch added, with the log that it went to and the device that wrote it.
+    """A record that a batch added, with the log that it went to and the device that wrote it, or none.
 
     ``outbox`` and ``n`` are those of its message; 0 for one without a number.
     """
@@ -87,13 +87,30 @@ class Ingested:
     rejections: dict[Code, int]
 
 
-def ingest(drafts: Sequence[Draft], store: Store, now_ms: int) -> Ingested:
+class Also(Protocol):
+    """Adds records of others to a batch, inside its transaction, before it is written."""
+
+    def __call__(self, add: Add) -> None:
+        """Call ``add`` for each."""
+        ...
+
+
+class Add(Protocol):
+    """Gives a record that no device sent the next number of its log, in the batch that is open."""
+
+    def __call__(self, log: Log, author_id: int, author: str, *, body: bytes, content_type: str) -> int:
+        """Returns the number."""
+        ...
+
+
+def ingest(drafts: Sequence[Draft], store: Store, now_ms: int, *, also: Also | None = None) -> Ingested:
     """Store a batch in one transaction.
 
     Args:
         drafts: messages in the order of arrival.
         store: outside a transaction.
         now_ms: the service's clock, Unix milliseconds.
+        also: adds to it.
 
     Returns:
         what was stored and what to answer; on disk when this returns.
@@ -106,6 +123,8 @@ def ingest(drafts: Sequence[Draft], store: Store, now_ms: int) -> Ingested:
         batch.prepare(drafts)
         for draft in drafts:
             batch.take(draft)
+        if also is not None:
+            also(batch.add)
         batch.write()
     return batch.result()
 
@@ -229,9 +248,7 @@ class _Batch:
 
     def _store(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
         """Give a message the next number; its digest is that of what its device sent."""
-        head = self.heads.get(log.id) or Head(log.head, log.time)
-        seq, time = head.seq + 1, max(self.now_ms, head.time)
-        self.heads[log.id] = Head(seq, time, head.revised + (message.kind in REVISIONS))
+        seq, time = self._next(log, revised=message.kind in REVISIONS)
         sent = message.sent or time
         row = NewRow(
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
@@ -245,6 +262,20 @@ class _Batch:
             self.known[key, message.n] = taken
             self._spend(key, message.n)
         self._receipt(key, draft, log, taken)
+
+    def add(self, log: Log, author_id: int, author: str, *, body: bytes, content_type: str) -> int:
+        """See `Add`."""
+        seq, time = self._next(log)
+        row = NewRow(log.id, seq, author_id, time, time, KIND_MESSAGE, content_type, body)
+        self.stored.append(Stored(log, row, author, ""))
+        return seq
+
+    def _next(self, log: Log, *, revised: bool = False) -> tuple[int, int]:
+        """The next number and time of a log."""
+        head = self.heads.get(log.id) or Head(log.head, log.time)
+        seq, time = head.seq + 1, max(self.now_ms, head.time)
+        self.heads[log.id] = Head(seq, time, head.revised + revised)
+        return seq, time
 
     def _receipt(self, key: OutboxKey, draft: Draft, log: Log, taken: Taken) -> None:
         receipt = Receipt(

@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.topics import SERVICE_STATUS
 from tidelog_service.mqtt import failures
-from tidelog_service.mqtt.outgoing import MID_BITS, Outgoing, Publication
+from tidelog_service.mqtt.outgoing import MID_BITS, Acknowledgements, Outgoing, Publication, Subscriptions
 from tidelog_service.mqtt.ports import Inbound, Token
 from tidelog_service.mqtt.sockets import BufferedSocket, buffering
 
@@ -61,7 +61,9 @@ class Account:
         username: MQTT user name.
         password: its password; not shown.
         tls: for TLS; ``None`` for plain TCP.
-        filters: subscriptions, each with its QoS, 0 or 1.
+        filters: subscriptions that the service cannot do without, each with its QoS, 0 or 1.
+        extra: those beside, at QoS 1; where the broker refuses one the others go on.
+        unwanted: what the session may be subscribed to from before, and is to be no more.
         status: the payload of the retained online status, as JSON.
     """
 
@@ -72,6 +74,8 @@ class Account:
     password: str = field(repr=False)
     tls: ssl.SSLContext | None
     filters: Sequence[tuple[str, int]]
+    extra: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
     status: Mapping[str, object]
 
     @property
@@ -111,13 +115,14 @@ class Connection:
         counts: counted up.
         receive: called with each packet, in the thread that calls `run`.
         online: called once every subscription is granted, with whether the broker had kept the session.
+        refused: called with those beside that the broker refuses.
         stopping: asked after each wake-up whether to say goodbye.
 
     Attributes:
         is_open: the broker accepted the connection and it has not ended: packets can be sent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all named
         self,
         account: Account,
         *,
@@ -126,6 +131,7 @@ class Connection:
         counts: Counts,
         receive: Callable[[Inbound], None],
         online: Callable[[bool], None],
+        refused: Callable[[Sequence[str]], None],
         stopping: Callable[[], bool],
     ) -> None:
         """See the class."""
@@ -136,6 +142,8 @@ class Connection:
         self._counts = counts
         self._receive = receive
         self._online = online
+        self._refused = refused
+        self._asked: dict[int | None, tuple[str, ...]] = {}
         self._stopping = stopping
         self._fault: TidelogError | None = None
         self._session_present = False
@@ -278,7 +286,9 @@ class Connection:
 
     def _send(self, sock: BufferedSocket) -> None:
         for item in self._outgoing.take():
-            if not isinstance(item, Publication):
+            if isinstance(item, Subscriptions):
+                self._subscribe(item)
+            elif isinstance(item, Acknowledgements):
                 if item.connection == self._number:
                     sock.send(item.packets)
             elif sock.unsent_bytes < UNSENT_BYTES_MAX:
@@ -297,15 +307,32 @@ class Connection:
         self._session_present = flags.session_present
         self.is_open = True
         # Always, whatever the session holds: it brings the devices' retained statuses after a restart.
-        self._client.subscribe(list(self._account.filters))
+        needed = [topic for topic, _ in self._account.filters]
+        extra = [(topic, 1) for topic in self._account.extra]
+        _result, mid = self._client.subscribe([*self._account.filters, *extra])
+        self._asked[mid] = (*needed, *self._account.extra)
+        if self._account.unwanted:
+            self._client.unsubscribe(list(self._account.unwanted))
+
+    def _subscribe(self, change: Subscriptions) -> None:
+        if change.unwanted:
+            self._client.unsubscribe(list(change.unwanted))
+        if change.wanted:
+            _result, mid = self._client.subscribe([(topic, 1) for topic in change.wanted])
+            self._asked[mid] = change.wanted
 
     def _on_subscribe(
-        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _: Properties | None
+        self, _client: Client, _data: object, mid: int, reasons: list[ReasonCode], _: Properties | None
     ) -> None:
-        pairs = zip(self._account.filters, reasons, strict=True)
-        refused = [topic for (topic, _), reason in pairs if reason.is_failure]
-        if refused:
+        pairs = zip(self._asked.pop(mid), reasons, strict=True)
+        refused = [topic for topic, reason in pairs if reason.is_failure]
+        needed = {topic for topic, _ in self._account.filters}
+        if needed.intersection(refused):
             self._fault = failures.of_subscription(refused, self._account.broker)
+            return
+        if refused:
+            self._refused(refused)
+        if self._online_at is not None:
             return
         self._publish_status(json.dumps(self._account.status, separators=(",", ":")).encode())
         self._deadline = None

@@ -10,14 +10,16 @@ import random
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Final
 
-from tidelog.wire.errors import TidelogError, UsageError
+from tidelog.wire.errors import TidelogError
 from tidelog.wire.limits import VERSION
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS
+from tidelog_service.mqtt import failures
 from tidelog_service.mqtt.connection import Account, Connection, Counts
-from tidelog_service.mqtt.outgoing import Outgoing, Publication, acknowledgements
+from tidelog_service.mqtt.outgoing import Outgoing, Publication, Subscriptions, acknowledgements
 from tidelog_service.mqtt.ports import Inbound, LinkState, Phase, Token
 
 __all__ = ["Inbound", "Link", "LinkState", "Phase", "Token"]
@@ -45,11 +47,10 @@ class Link:
         receive: takes a packet; called in the link's thread, so it must only put it into a queue.
         state: told of each change; called in the link's thread.
         tls: for TLS; ``None`` for plain TCP.
-        filters: subscriptions beside those of the protocol, for ingest rules, each with its QoS, 0 or 1.
+        filters: subscriptions beside those of the protocol, for ingest rules, at QoS 1.
+        unwanted: what the session may be subscribed to from before, and is to be no more.
+        refused: told of those of `filters` that the broker refuses; called in the link's thread.
         details: added to the retained online status, JSON values.
-
-    Raises:
-        UsageError: a subscription at QoS 2, which has no single acknowledgement.
     """
 
     def __init__(  # noqa: PLR0913 - all named
@@ -63,12 +64,12 @@ class Link:
         receive: Callable[[Inbound], None],
         state: Callable[[LinkState], None],
         tls: ssl.SSLContext | None = None,
-        filters: Sequence[tuple[str, int]] = (),
+        filters: Sequence[str] = (),
+        unwanted: Sequence[str] = (),
+        refused: Callable[[TidelogError], None] = lambda _: None,
         details: Mapping[str, object] | None = None,
     ) -> None:
         """See the class."""
-        if any(qos not in (0, 1) for _, qos in filters):
-            raise UsageError(f"subscriptions are made at QoS 0 or 1: {filters!r}", code="qos")
         self._account = Account(
             host=host,
             port=port,
@@ -76,11 +77,14 @@ class Link:
             username=username,
             password=password,
             tls=tls,
-            filters=(*SERVICE_SUBSCRIPTIONS, *filters),
+            filters=SERVICE_SUBSCRIPTIONS,
+            extra=tuple(filters),
+            unwanted=tuple(unwanted),
             status={"online": True, "version": version("tidelog"), "protocol": VERSION, **(details or {})},
         )
         self._receive = receive
         self._state = state
+        self._tell_refused = refused
         self._jitter = random.Random()  # noqa: S311 - spreads load, protects nothing
         self._outgoing = Outgoing()
         self._counts = Counts()
@@ -133,6 +137,20 @@ class Link:
         # Rings even where nothing is to be sent: the broker may have been made to wait.
         self._outgoing.put(acknowledgements(self._number, kept))
 
+    def watch(self, filters: Sequence[str]) -> None:
+        """Subscribe to these instead of the `filters` from before; from any thread, one at a time.
+
+        What both have stays as it is: a second SUBSCRIBE would bring what the broker retains once more.
+        """
+        before, wanted = self._account, tuple(filters)
+        gone = tuple(
+            dict.fromkeys(topic for topic in (*before.unwanted, *before.extra) if topic not in wanted)
+        )
+        # First: a connection that is made meanwhile subscribes by it.
+        self._account = replace(before, extra=wanted, unwanted=gone)
+        fresh = tuple(topic for topic in wanted if topic not in before.extra)
+        self._outgoing.put(Subscriptions(fresh, gone))
+
     def stop(self) -> None:
         """Send what is queued, say offline, disconnect, end the thread; idempotent."""
         self._stopping.set()
@@ -163,11 +181,15 @@ class Link:
             counts=self._counts,
             receive=self._receive,
             online=self._on_online,
+            refused=self._on_refused,
             stopping=self._stopping.is_set,
         )
 
     def _on_online(self, session_present: bool) -> None:  # noqa: FBT001 - a callback of one value
         self._state(LinkState(phase=Phase.ONLINE, session_present=session_present))
+
+    def _on_refused(self, topics: Sequence[str]) -> None:
+        self._tell_refused(failures.of_subscription(list(topics), self._account.broker))
 
     def _wait(self, error: TidelogError, failures: int) -> None:
         ceiling_s = min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(failures, 64))

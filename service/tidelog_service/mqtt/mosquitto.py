@@ -28,6 +28,8 @@ from typing import Final
 from tidelog.wire.errors import Unavailable, UsageError
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.topics import PREFIX, SERVICE, SERVICE_STATUS, SERVICE_SUBSCRIPTIONS, checked_device
+from tidelog_service.engine.filters import ONE
+from tidelog_service.engine.rules import OWN, checked_filter
 
 CONF: Final = "mosquitto.conf"
 ACL: Final = "mosquitto.acl"
@@ -75,7 +77,8 @@ class MosquittoSetup:
         listener_host: the address to listen on.
         websockets_port: TCP port for MQTT over WebSocket; ``None`` for no such listener.
         tls: for TLS on every listener; ``None`` for none.
-        filters: ingest rules' topic filters, which every device may publish to and the service reads.
+        filters: ingest rules' topic filters, which the service reads.
+        patterns: what devices may publish to for them; ``%u`` in one stands for the device's own id.
         user: the account that Mosquitto changes to where root starts it; it must be able to read the files.
     """
 
@@ -87,6 +90,7 @@ class MosquittoSetup:
     websockets_port: int | None = None
     tls: TlsFiles | None = None
     filters: Sequence[str] = ()
+    patterns: Sequence[str] = ()
     user: str = ""
 
 
@@ -105,7 +109,7 @@ def mosquitto_files(setup: MosquittoSetup, device_hashes: Iterable[tuple[str, st
     """
     return {
         PASSWD: _passwords(setup.service_hash, sorted(device_hashes)),
-        ACL: _rules([_checked_filter(each) for each in setup.filters]),
+        ACL: _rules(setup),
         CONF: _configuration(setup),
     }
 
@@ -204,7 +208,9 @@ def _listener(setup: MosquittoSetup, port: int) -> list[str]:
     return lines
 
 
-def _rules(filters: Sequence[str]) -> str:
+def _rules(setup: MosquittoSetup) -> str:
+    filters = [checked_filter(each) for each in setup.filters]
+    patterns = [each for each in setup.patterns if checked_filter(each.replace(OWN, ONE))]
     reads = [topic for topic, _ in SERVICE_SUBSCRIPTIONS if topic != f"{PREFIX}/+/status"]
     return _text(
         [
@@ -213,7 +219,7 @@ def _rules(filters: Sequence[str]) -> str:
             f"topic readwrite {PREFIX}/+/status",
             f"topic write {PREFIX}/+/re",
             *(f"pattern write {PREFIX}/%u/{each}" for each in ("msg", "msg/#", "put/#", "sync", "status")),
-            *(f"pattern write {each}" for each in filters),
+            *(f"pattern write {each}" for each in patterns),
             f"pattern read {PREFIX}/%u/re",
             f"pattern read {SERVICE_STATUS}",
         ]
@@ -229,22 +235,6 @@ def _checked_hash(name: str, stored: str) -> str:
     if not _HASH.fullmatch(stored):
         raise UsageError(f"the secret of {name!r} is not in the form $7$...", code="secret_hash")
     return stored
-
-
-def _checked_filter(topic_filter: str) -> str:
-    """A filter that gives devices nothing of Tidelog's own tree or the broker's.
-
-    Raises:
-        UsageError: it is not one.
-    """
-    first = topic_filter.split("/", maxsplit=1)[0]
-    if first in ("", PREFIX, "+", "#") or first.startswith("$") or "%" in topic_filter:
-        raise UsageError(
-            f"devices cannot be let publish to {topic_filter!r}",
-            code="ingest_filter",
-            hint=f"its first level must be a name, other than {PREFIX!r} and '$...', and '%' is not allowed",
-        )
-    return _checked_value(topic_filter)
 
 
 def _checked_value(value: object) -> str:

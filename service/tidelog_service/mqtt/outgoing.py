@@ -32,6 +32,16 @@ class Acknowledgements(NamedTuple):
     packets: bytes
 
 
+class Subscriptions(NamedTuple):
+    """Topic filters to subscribe to at QoS 1, and others to unsubscribe from."""
+
+    wanted: tuple[str, ...]
+    unwanted: tuple[str, ...]
+
+
+Item = Publication | Acknowledgements | Subscriptions
+
+
 def token_of(connection: int, mid: int) -> Token:
     """The token of a packet id on a connection; neither is 0."""
     return Token(connection << MID_BITS | mid)
@@ -48,7 +58,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         """An empty queue."""
-        self._items: deque[Publication | Acknowledgements] = deque()
+        self._items: deque[Item] = deque()
         self._waker, self._bell = socket.socketpair()
         self._waker.setblocking(False)
         self._bell.setblocking(False)
@@ -58,7 +68,7 @@ class Outgoing:
         """Readable once there is something to do."""
         return self._waker.fileno()
 
-    def put(self, item: Publication | Acknowledgements) -> None:
+    def put(self, item: Item) -> None:
         """Queue it and wake the reader; from any thread."""
         self._items.append(item)
         self.ring()
@@ -77,7 +87,7 @@ class Outgoing:
             self._waker.recv(4096)
         self._rung = False
 
-    def take(self) -> Iterator[Publication | Acknowledgements]:
+    def take(self) -> Iterator[Item]:
         """What is queued, oldest first; what is put meanwhile comes too."""
         while self._items:
             yield self._items.popleft()

@@ -8,8 +8,9 @@ from peewee import EXCLUDED, Expression, Query, fn
 
 from tidelog_service.engine.accounts import Account, Entry
 from tidelog_service.engine.packets import Kind
+from tidelog_service.engine.sightings import Seen
 from tidelog_service.store.database import Database
-from tidelog_service.store.models import Traffic
+from tidelog_service.store.models import Sighting, Traffic
 
 _SUMS = (Traffic.packets, Traffic.bytes_up, Traffic.bytes_down, Traffic.bytes_plain)
 
@@ -25,15 +26,18 @@ class TrafficBook:
         """See the class."""
         self._database = database
         self._add = database.compile(_addition())
+        self._see = database.compile(_seeing())
 
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: Sequence[Entry], seen: Sequence[Seen] = ()) -> None:
         """See `Book.add`."""
         rows = [
             (*key, account.packets, account.bytes_up, account.bytes_down, account.bytes_plain)
             for key, account in entries
         ]
+        sightings = [(device, one.time_ms, one.presence) for device, one in seen]
         with self._database.transaction():
             self._database.write_many(self._add, rows)
+            self._database.write_many(self._see, sightings)
 
     def drop_before(self, day: int) -> None:
         """See `Book.drop_before`."""
@@ -70,3 +74,13 @@ def _addition() -> Query:
     key = [Traffic.day, Traffic.device, Traffic.kind]
     added = {field: field + getattr(EXCLUDED, field.column_name) for field in _SUMS}
     return new.on_conflict(conflict_target=key, update=added)
+
+
+def _seeing() -> Query:
+    """The values: device, time, presence or null."""
+    new = Sighting.insert(device="", time=0, presence=0)
+    known = {
+        Sighting.time: fn.MAX(Sighting.time, EXCLUDED.time),
+        Sighting.presence: fn.COALESCE(EXCLUDED.presence, Sighting.presence),
+    }
+    return new.on_conflict(conflict_target=[Sighting.device], update=known)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidelog_cli.example import described_keys, example_toml
 from tidelog_service.config import declared, load
+from tidelog_service.config_rules import RuleSection
 
 FILE = Path(__file__).parents[3] / "config" / "tidelog.toml"
 
@@ -28,6 +29,15 @@ def test_with_every_key_uncommented_it_states_the_defaults(tmp_path: Path) -> No
         (section, key) for section, key, _ in declared()
     ]
     assert load(tmp_path / "all.toml") == load()
+
+
+def test_the_example_of_a_rule_is_one(tmp_path: Path) -> None:
+    text = example_toml()
+    rule = text[text.index("# [[ingest]]") :]
+    (tmp_path / "rule.toml").write_text(re.sub(r"(?m)^# (?=\[\[|[a-z_]+ = )", "", rule))
+    (section,) = load(tmp_path / "rule.toml").ingest
+    assert section.model_fields_set == set(RuleSection.model_fields)
+    assert section.rule().place("sensors/hall/temp") == ("hall/temp", "ingest")
 
 
 def test_lines_are_short_enough_to_read() -> None:

@@ -15,13 +15,16 @@ from tidelog.wire.errors import Unavailable
 from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.bookkeeping import WRITE_MS
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.gathering import Gathering
 from tidelog_service.engine.packets import Kind, Packet, Reply
+from tidelog_service.engine.rules import IngestRule, IngestRules
 from tidelog_service.mqtt.ports import Inbound, Token
 from tidelog_service.store.database import Database, open_database
+from tidelog_service.store.gathered import GatheredStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.traffic import TrafficBook
-from tidelog_service.worker import REQUESTS_WAITING_MAX, Worker
+from tidelog_service.worker import REQUESTS_WAITING_MAX, UNSURE_WAITING_MAX, Worker
 
 
 @dataclass
@@ -159,6 +162,34 @@ def test_a_retained_message_is_not_stored_again_even_in_a_channel_called_status(
     bench.worker.start(bench.outlet)
     eventually(lambda: len(bench.outlet.acknowledged) == 2)
     assert engine.tally["stored"] == 1
+
+
+def test_what_an_ingest_rule_cannot_store_is_told_and_acknowledged(database: Database) -> None:
+    rules = IngestRules([IngestRule.parse(topic="sensors/+/+", channel="{1}/{2}")])
+    engine = Engine(RecordStore(database), gathering=Gathering(GatheredStore(database), rules))
+    troubles: list[Exception] = []
+    outlet, worker = Outlet(), Worker(engine, batch_messages=10, trouble=troubles.append)
+    for token, (topic, retain) in enumerate(
+        [("sensors/a/temp", False), ("sensors/a/temp", True), ("sensors//temp", False)], start=1
+    ):
+        worker.receive(Inbound(topic, b"21", 1, retain=retain, token=Token(token)))
+    worker.start(outlet)
+    eventually(lambda: len(outlet.acknowledged) == 3)
+    worker.stop()
+    assert [str(trouble).split(" under")[0] for trouble in troubles] == ["a message on 'sensors//temp'"]
+    assert (engine.tally["ingest_stored"], engine.tally["ingest_retained"]) == (1, 1)
+
+
+def test_a_fleet_that_floods_at_qos_0_is_bounded_whatever_topics_it_makes_up(database: Database) -> None:
+    rules = IngestRules([IngestRule.parse(topic="sensors/#", channel="all")])
+    engine = Engine(RecordStore(database), gathering=Gathering(GatheredStore(database), rules))
+    worker = Worker(engine, batch_messages=1_000, trouble=lambda _: None)
+    for n in range(UNSURE_WAITING_MAX + 10):
+        worker.receive(Inbound(f"sensors/{n}/x/y", b"21", 0, retain=False, token=Token(0)))
+    assert worker.dropped == 10
+    worker.start(Outlet())
+    eventually(lambda: engine.tally["ingest_stored"] == UNSURE_WAITING_MAX)
+    worker.stop()
 
 
 def test_a_device_that_floods_has_a_few_requests_waiting_and_the_others_are_served(

@@ -10,6 +10,7 @@ import pytest
 
 from tidelog_cli.example import example_toml
 from tidelog_service.config import declared
+from tidelog_service.config_rules import RuleSection
 
 Command = Callable[..., Any]
 
@@ -40,4 +41,21 @@ def test_the_file_can_be_named_by_the_environment(
 
 def test_example_prints_the_file(tidelog: Command) -> None:
     assert tidelog("config", "example").out == example_toml()
-    assert len(tidelog("config", "example", "--json").value) == len(list(declared()))
+    told = [key["key"] for key in tidelog("config", "example", "--json").value]
+    assert told == [f"{section}.{key}" for section, key, _ in declared()] + [
+        f"ingest[].{key}" for key in RuleSection.model_fields
+    ]
+
+
+def test_show_tells_ingest_rules_and_which_of_them_meet(tidelog: Command, tmp_path: Path) -> None:
+    file = tmp_path / "tidelog.toml"
+    file.write_text(
+        "[[ingest]]\ntopic = 's/+'\nchannel = '{1}'\nmembers = ['olga']\n[[ingest]]\ntopic = 's/#'\n"
+    )
+    outcome = tidelog("config", "show", "--config", file)
+    assert "ingest rule 1            s/+ -> {1}" in outcome.out
+    assert "the first takes what both select" in outcome.err
+    first, second = tidelog("config", "show", "--config", file, "--json").value[-2:]
+    assert first["value"]["members"] == ["olga"]
+    assert second["value"]["channel"] == "{topic}"
+    assert second["from"] == str(file)

@@ -9,7 +9,8 @@ from tidelog.wire.errors import Unavailable
 from tidelog_service.engine import bookkeeping
 from tidelog_service.engine.accounts import DAY_MS, Accounts, Entry
 from tidelog_service.engine.bookkeeping import ENTRIES_MAX, WRITE_MS, Bookkeeper
-from tidelog_service.engine.packets import Kind, Reply
+from tidelog_service.engine.packets import Kind, Packet, Reply
+from tidelog_service.engine.sightings import Seen, Sightings
 
 NOW = 1_000 * DAY_MS
 
@@ -19,14 +20,16 @@ class Book:
     """Keeps what was written, and fails when told to."""
 
     written: list[list[str]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     failing: bool = False
     sweeping_fails: bool = False
 
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: Sequence[Entry], seen: Sequence[Seen] = ()) -> None:
         if self.failing:
             raise Unavailable("the disk is full", code="store_full")
         self.written.append([key.device for key, _ in entries])
+        self.seen += [device for device, _ in seen]
 
     def drop_before(self, day: int) -> None:
         if self.sweeping_fails:
@@ -37,11 +40,14 @@ class Book:
 @dataclass
 class Office:
     accounts: Accounts = field(default_factory=Accounts)
+    sightings: Sightings = field(default_factory=Sightings)
     book: Book = field(default_factory=Book)
     troubles: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.keeper = Bookkeeper(self.accounts, self.book, trouble=self.troubles.append)
+        self.keeper = Bookkeeper(
+            self.accounts, self.book, sightings=self.sightings, trouble=self.troubles.append
+        )
 
     def note(self, *devices: str) -> None:
         self.accounts.served((), [Reply(device, b"", Kind.FAULTS) for device in devices], NOW)
@@ -119,3 +125,16 @@ def test_old_days_are_dropped_once_a_day_and_again_where_that_failed() -> None:
     kept = bookkeeping.DAYS_KEPT
     assert office.book.dropped == [1_000 - kept, 1_001 - kept]
     assert [str(trouble) for trouble in office.troubles] == ["locked"]
+
+
+def test_who_was_seen_is_written_with_the_accounts_and_kept_where_that_fails() -> None:
+    office = Office()
+    office.sightings.served([("a1", Packet("tl1/a1/status", b"1", 0, retained=True))], NOW)
+    office.keeper.turn(NOW)
+    office.book.failing = True
+    office.keeper.turn(NOW + WRITE_MS)
+    assert office.book.seen == []
+    office.book.failing = False
+    office.keeper.turn(NOW + 2 * WRITE_MS)
+    assert office.book.seen == ["a1"]
+    assert office.keeper.due_ms is None

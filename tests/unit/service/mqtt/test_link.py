@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from brokers import eventually, free_port
-from tidelog.wire.errors import Denied, Unavailable, UsageError
+from tidelog.wire.errors import Denied, TidelogError, Unavailable
 from tidelog_service.mqtt import connection
 from tidelog_service.mqtt.link import Inbound, Link, LinkState, Phase
 
@@ -300,6 +300,77 @@ def test_stopping_sends_what_is_queued_then_says_offline_and_goodbye(play: Play)
     assert harness.link.published >= 3
 
 
-def test_subscriptions_at_qos_2_are_refused() -> None:
-    with pytest.raises(UsageError):
-        Harness(1, filters=(("sensors/#", 2),))
+def subscriptions(packet: bytes) -> list[bytes]:
+    """The filters of a SUBSCRIBE or UNSUBSCRIBE."""
+    found, at = [], 3
+    step = 1 if packet[0] == 0x82 else 0
+    while at < len(packet):
+        size = int.from_bytes(packet[at : at + 2], "big")
+        found.append(packet[at + 2 : at + 2 + size])
+        at += 2 + size + step
+    return found
+
+
+def test_filters_of_rules_come_and_go_while_connected(play: Play) -> None:
+    packets: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        take_packet(client)
+        client.sendall(CONNACK)
+        for _ in range(5):
+            packet = take_packet(client)
+            packets.append(packet)
+            if packet[0] == 0x82:
+                client.sendall(suback(packet, b"\x01" * len(subscriptions(packet))))
+            if packet[0] == 0xA2:
+                client.sendall(b"\xb0\x02" + packet[1:3])
+        until_end(client)
+
+    harness = play(script, filters=("a/+", "b/+"), unwanted=("old",))
+    harness.first(Phase.ONLINE)
+    harness.link.watch(["b/+", "c"])
+    eventually(lambda: len(packets) == 5)
+    assert subscriptions(packets[0])[-2:] == [b"a/+", b"b/+"]
+    told = [(packet[0], subscriptions(packet)) for packet in packets[1:] if packet[0] != 0x31]
+    assert told == [(0xA2, [b"old"]), (0xA2, [b"old", b"a/+"]), (0x82, [b"c"])]
+
+
+def test_a_new_connection_has_the_filters_of_now(play: Play) -> None:
+    asked: list[list[bytes]] = []
+    again = threading.Event()
+
+    def script(client: socket.socket) -> None:
+        take_packet(client)
+        client.sendall(CONNACK)
+        packet = take_packet(client)
+        asked.append(subscriptions(packet)[5:])
+        client.sendall(suback(packet, b"\x01" * len(subscriptions(packet))))
+        if len(asked) == 1:
+            again.wait(5)
+        else:
+            asked.append(subscriptions(take_packet(client)))
+            until_end(client)
+
+    harness = play(script, filters=("a/+",))
+    harness.first(Phase.ONLINE)
+    harness.link.watch(["b/+"])
+    again.set()
+    eventually(lambda: len(asked) == 3)
+    assert asked == [[b"a/+"], [b"b/+"], [b"a/+"]]
+
+
+def test_a_rules_filter_that_is_refused_is_told_and_the_others_go_on(play: Play) -> None:
+    told: list[TidelogError] = []
+
+    def script(client: socket.socket) -> None:
+        take_packet(client)
+        client.sendall(CONNACK)
+        client.sendall(suback(take_packet(client), b"\x01\x01\x01\x00\x00\x80\x01"))
+        until_end(client)
+
+    harness = play(script, filters=("a/+", "b/+"), refused=told.append)
+    harness.first(Phase.ONLINE)
+    (error,) = told
+    assert error.code == "broker_subscription"
+    assert "a/+" in str(error)
+    assert "b/+" not in str(error)

@@ -78,16 +78,18 @@ def test_every_listener_binds_the_client_id_and_has_tls() -> None:
 
 
 def test_a_filter_of_an_ingest_rule_is_written_by_devices_and_read_by_the_service() -> None:
-    rules = lines_of(ACL, replace(SETUP, filters=("sensors/+/+",)))
+    rules = lines_of(ACL, replace(SETUP, filters=("sensors/+/+",), patterns=("sensors/%u/+",)))
     assert "topic read sensors/+/+" in rules
-    assert "pattern write sensors/+/+" in rules
-    assert rules.index("topic read sensors/+/+") < rules.index("pattern write sensors/+/+")
+    assert "pattern write sensors/%u/+" in rules
+    assert rules.index("topic read sensors/+/+") < rules.index("pattern write sensors/%u/+")
 
 
-@pytest.mark.parametrize("topic_filter", ["#", "+/x", "tl1/#", "$SYS/#", "/x", "", "a/%u", "a\nuser service"])
+@pytest.mark.parametrize("topic_filter", ["#", "+/x", "tl1/#", "$SYS/#", "/", "", "a/%c", "a\nuser service"])
 def test_a_filter_that_reaches_into_other_trees_is_refused(topic_filter: str) -> None:
     with pytest.raises(UsageError):
         lines_of(ACL, replace(SETUP, filters=(topic_filter,)))
+    with pytest.raises(UsageError):
+        lines_of(ACL, replace(SETUP, patterns=(topic_filter,)))
 
 
 @pytest.mark.parametrize(

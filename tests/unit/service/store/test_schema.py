@@ -36,6 +36,8 @@ def test_the_scripts_make_what_the_models_say(database: Database) -> None:
         "outbox",
         "traffic",
         "clock",
+        "rule_made",
+        "rule_count",
     }
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tidelog.wire.frames import Presence
 from tidelog_service.engine.accounts import Account, Entry, Key
 from tidelog_service.engine.packets import Kind
+from tidelog_service.engine.sightings import Sighting
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.traffic import TrafficBook
 
@@ -54,3 +56,10 @@ def test_old_days_go(book: TrafficBook) -> None:
 def test_it_is_on_disk_and_read_by_others_beside_the_writer(book: TrafficBook, path: Path) -> None:
     with open_database(path) as other:
         assert TrafficBook(other).sums(0) == book.sums(0)
+
+
+def test_the_last_sighting_stands_and_a_status_until_another_one(database: Database) -> None:
+    book = TrafficBook(database)
+    for sighting in (Sighting(5, Presence.LIVE), Sighting(0, None), Sighting(9, None), Sighting(7, None)):
+        book.add([], [("phone", sighting), ("tablet", Sighting(1, None))])
+    assert database.fetch("SELECT * FROM sighting ORDER BY device") == [("phone", 9, 1), ("tablet", 1, None)]

@@ -24,6 +24,7 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member, News
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -58,6 +59,8 @@ _WORDS = {
     Push: "push",
     PrimedPush: "push",
     Fault: "fault",
+    MarkRequest: "mark",
+    Marks: "marks",
 }
 
 
@@ -79,7 +82,8 @@ def of_packet(delivery: Delivery, opened: Opened) -> list[str]:
         device = delivery.topic.split("/")[1]
         return [f"messages (parcel), {size}", *_parcel(frame, opened(device, frame))]
     json = " (JSON)" if encoding is Encoding.JSON else ""
-    return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
+    inside = _marks(frame) if isinstance(frame, MarkRequest | Marks) else _inside(frame)
+    return [f"{_WORDS[type(frame)]}{json}, {size}", *inside]
 
 
 def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
@@ -158,7 +162,27 @@ def _page(frame: Page) -> list[str]:
     gone = [f"no channel {name}" for name in frame.gone]
     content = frame.content
     records = [f"records, codec {content.codec}"] if content else []
-    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *records]
+    marks = [f"channel {one.place} marks {one.version}{_come(one)}" for one in frame.marks]
+    marks += [f"the device is {frame.user}'s"] if frame.user else []
+    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *records, *marks]
+
+
+def _marks(frame: MarkRequest | Marks) -> list[str]:
+    whose = f" to {frame.user}'s device" if isinstance(frame, Marks) and frame.user else ""
+    marks = [f"{one.channel} epoch {one.epoch}{_come(one)}" for one in frame.marks]
+    gone = [f"no channel {name}" for name in frame.gone] if isinstance(frame, Marks) else []
+    return [f"request {frame.rid}{whose}", *marks, *gone]
+
+
+def _come(one: Mark | Marked | News | Member) -> str:
+    """How far somebody has come."""
+    come = f": read {one.read}" if one.read else ""
+    come += f", delivered {one.delivered}" if one.delivered > one.read else ""
+    others = None if isinstance(one, Mark | Member) else one.others
+    if others is None:
+        return come
+    told = [f"{member.user}{_come(member)}" for member in others]
+    return f"{come}; {', '.join(told) or 'nobody else'}"
 
 
 def _told(told: Told) -> str:

@@ -4,7 +4,7 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `marks`; `Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -40,6 +41,7 @@ class Type(IntEnum):
     RESYNC = 3
     FETCH = 4
     PARCEL = 5
+    MARK = 6
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -47,6 +49,7 @@ class Type(IntEnum):
     FAULT = 21
     PRIMED = 22
     PIECE = 23
+    MARKS = 24
 
 
 class Presence(IntEnum):
@@ -302,4 +305,6 @@ Frame = (
     | Fault
     | Fetch
     | Piece
+    | MarkRequest
+    | Marks
 )

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tidelog.wire import fields, json_dictionaries, json_messages, json_primed, json_sync, jsontext
+from tidelog.wire import (
+    fields,
+    json_dictionaries,
+    json_marks,
+    json_messages,
+    json_primed,
+    json_sync,
+    jsontext,
+)
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import REQUEST_ID_STOP
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -30,6 +39,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "fetch": json_dictionaries.to_fetch,
     "piece": json_dictionaries.to_piece,
     "primed": json_primed.to_primed,
+    "mark": json_marks.to_request,
+    "marks": json_marks.to_marks,
 }
 
 
@@ -45,6 +56,8 @@ def encode(frame: Frame) -> bytes:
     """
     if isinstance(frame, Fetch | Piece):
         return jsontext.dumps(json_dictionaries.written(frame))
+    if isinstance(frame, MarkRequest | Marks):
+        return jsontext.dumps(json_marks.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -12,6 +12,7 @@ from tidelog.wire import (
     cbor,
     fields,
     packed_dictionaries,
+    packed_marks,
     packed_messages,
     packed_pages,
     packed_parcels,
@@ -24,6 +25,7 @@ from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -33,6 +35,7 @@ FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensibl
 _TYPE_BITS: Final = 5
 _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
+_REQUESTS: Final = [_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.MARK)]
 
 
 def encode(frame: Frame) -> bytes:
@@ -57,6 +60,9 @@ def encode(frame: Frame) -> bytes:
             return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
         case Fetch() | Piece():
             kind, items = packed_dictionaries.written(frame)
+            return _FIRST_BYTES[kind] + cbor.dumps(items)
+        case MarkRequest() | Marks():
+            kind, items = packed_marks.written(frame)
             return _FIRST_BYTES[kind] + cbor.dumps(items)
         case _:
             kind, items = _written(frame)
@@ -88,6 +94,8 @@ def decode(payload: bytes) -> Frame:
     items = cbor.loads(payload, start=1)
     if kind in (Type.FETCH, Type.PIECE):
         return packed_dictionaries.read(kind, items)
+    if kind in (Type.MARK, Type.MARKS):
+        return packed_marks.read(kind, items)
     return _read(kind, items)
 
 
@@ -99,7 +107,7 @@ def request_id(payload: bytes) -> int:
     """
     if payload[:1] == _FIRST_BYTES[Type.RESYNC]:
         return packed_pages.resync_id(payload)
-    if payload[:1] not in (_FIRST_BYTES[Type.SYNC], _FIRST_BYTES[Type.FETCH]):
+    if payload[:1] not in _REQUESTS:
         return 0
     return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tidelog.wire.marks import News
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
 
@@ -94,6 +95,8 @@ class Page:
         token: what the device may name its account by from now on; empty where there is none, or it has one.
         dictionary: id of a dictionary that the device would gain from; 0 for none.
         content: the records; ``None`` for none.
+        marks: how far users have come, of channels where the account does not have it.
+        user: whose device it is, with the first marks of an account; else empty.
     """
 
     rid: int
@@ -103,3 +106,5 @@ class Page:
     token: bytes = b""
     dictionary: int = 0
     content: Content | None = None
+    marks: tuple[News, ...] = ()
+    user: str = ""

@@ -9,11 +9,14 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
 from tidelog_service.engine.accounts import Accounts
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
+from tidelog_service.engine.marking import Asked as Marked
+from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
 from tidelog_service.engine.ports import Press, Store
@@ -67,6 +70,7 @@ class Engine:
             bounds=self._bounds,
             tally=self.tally,
         )
+        self._marking = Marking(store, attendance=self._attendance, rates=self._rates, tally=self.tally)
         self.accounts = Accounts()
 
     @property
@@ -105,15 +109,7 @@ class Engine:
                 requests.append(screened)
         if drafts:
             replies += self._receive(drafts, now_ms)
-        paged: list[Asked] = []
-        for question in requests:
-            served = self._serve(question, now_ms)
-            if isinstance(served, Reply):
-                replies.append(served)
-            else:
-                paged.append(served)
-        if paged:
-            replies += self._paging.answer(paged, now_ms)
+        replies += self._answer_all(requests, now_ms)
         # Only now: a batch that fails is handled again.
         self.accounts.served(received, replies, now_ms)
         return tuple(replies)
@@ -128,6 +124,25 @@ class Engine:
         self.tally["pushed"] += len(replies)
         self.accounts.served((), replies, now_ms)
         return replies
+
+    def _answer_all(self, requests: Sequence[Question], now_ms: int) -> list[Reply]:
+        """Marks first: a page of the same batch then tells them."""
+        marks = [
+            Marked(one.terminal, one.frame, one.encoding, one.size)
+            for one in requests
+            if isinstance(one.frame, MarkRequest)
+        ]
+        replies = self._marking.answer(marks, now_ms) if marks else []
+        paged: list[Asked] = []
+        for question in requests:
+            if isinstance(question.frame, MarkRequest):
+                continue
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                replies.append(served)
+            else:
+                paged.append(served)
+        return replies + (self._paging.answer(paged, now_ms) if paged else [])
 
     def _refuse(self, refusal: Refusal) -> Iterator[Reply]:
         self.tally["refused_" + refusal.reason] += 1

@@ -24,6 +24,7 @@ from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.experience import Experience, Experiences
 from tidelog_service.engine.inquiries import Inquiry, stated
+from tidelog_service.engine.marks import marked
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
@@ -61,6 +62,7 @@ class _Work:
     """A page on its way."""
 
     device: str
+    user: str
     inquiry: Inquiry
     kept: Kept | None
     token: bytes
@@ -201,6 +203,7 @@ class Paging:
         )
         work = _Work(
             device=device,
+            user=asked.terminal.user,
             inquiry=inquiry,
             kept=kept,
             token=token,
@@ -267,6 +270,15 @@ class Paging:
         content, pressed = self._fitted(work, pressed)
         account = self._moved(work, pressed)
         page = self._page(work, content, taken=pressed.taken if pressed else 0)
+        if work.token and not (page.more or work.inquiry.room) and tokens.is_kept(account):
+            page, account = marked(
+                page,
+                account,
+                work.draft.logs,
+                self._store,
+                user=work.user,
+                limit_bytes=work.limit_bytes,
+            )
         key = work.device, work.token
         kept = self._moved_on(work, account, moved.get(key))
         if kept is not None:
@@ -352,7 +364,9 @@ class Paging:
         if not work.token or not tokens.is_kept(account):
             return None
         if work.kept is None:
-            return Kept(terms=work.inquiry.terms, base=account)
+            # A device that reads no marks has what the rest of the page makes of it.
+            fresh = Kept(terms=work.inquiry.terms, base=work.inquiry.account)
+            return fresh if account is work.inquiry.account else fresh.answered(account)
         if work.kept.base.digest == account.digest:
             return None
         same = before is not None and before.base.digest == work.kept.base.digest

@@ -36,7 +36,9 @@ def insert_user(database: Database, name: str, now: int) -> int:
     return database.write(User.insert(name=name, created=now))
 
 
-def insert_channel(database: Database, name: str, now: int, *, windowed: bool = False) -> int:
+def insert_channel(
+    database: Database, name: str, now: int, *, windowed: bool = False, receipts: bool = False
+) -> int:
     """Add an empty channel, whose name is valid and free, in a fresh incarnation.
 
     Args:
@@ -44,6 +46,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
         name: its name.
         now: Unix milliseconds.
         windowed: whether its members see what is written from joining to leaving, instead of all.
+        receipts: whether they hear how far others have come.
 
     Returns:
         the new key.
@@ -52,7 +55,7 @@ def insert_channel(database: Database, name: str, now: int, *, windowed: bool = 
         UsageError: there is no room for another (``channels_full``).
     """
     epoch = secrets.randbelow(EPOCH_STOP - 1) + 1
-    row = Channel.insert(name=name, epoch=epoch, created=now, windowed=windowed)
+    row = Channel.insert(name=name, epoch=epoch, created=now, windowed=windowed, receipts=receipts)
     return checked_channel(database.write(row))
 
 

@@ -11,7 +11,18 @@ from typing import Final, TypeVar
 from tidelog.wire import runs
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, TIME_MS_STOP
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-from tidelog_service.engine.ports import Head, KeptToken, Log, NewRow, OutboxKey, Row, Store, Taken, Terminal
+from tidelog_service.engine.ports import (
+    Head,
+    KeptToken,
+    Log,
+    MemberMark,
+    NewRow,
+    OutboxKey,
+    Row,
+    Store,
+    Taken,
+    Terminal,
+)
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
 from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
@@ -94,6 +105,26 @@ class RecordStore(Store):
             known = tuple(device for (device,) in self._database.fetch(self._sql.audience, (channel_id,)))
             self._audiences[channel_id] = known
         return known
+
+    def devices_of(self, user_id: int) -> tuple[str, ...]:
+        """See `Store.devices_of`."""
+        return tuple(device for (device,) in self._database.fetch(self._sql.devices, (user_id,)))
+
+    def hearers(self, log: Log, user_id: int) -> tuple[str, ...]:
+        """See `Store.hearers`."""
+        found = self._database.fetch(self._sql.hearers, (log.id, user_id, log.delivered))
+        return tuple(device for (device,) in found)
+
+    def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
+        """See `Store.marks_of`."""
+        found = self._database.fetch(self._sql.marks, (log.id, log.epoch, after, count_max))
+        return [MemberMark(*fields) for fields in found]
+
+    def raise_mark(self, log: Log, user_id: int) -> None:
+        """See `Store.raise_mark`."""
+        self._database.write_many(self._sql.count_mark, [(1, log.id)])
+        marks = (log.read, log.delivered, log.epoch, log.id, log.id, user_id)
+        self._database.write_many(self._sql.raise_mark, [marks])
 
     def readable_from(self, channel_id: int) -> int:
         """See `Store.readable_from`."""
@@ -265,8 +296,10 @@ def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
 
 def _log(fields: Fields) -> Log:
     """A log as a member may read it."""
-    key, name, epoch, head, floor, time, revisions, role, first, last = fields
+    key, name, epoch, head, floor, time, revisions, role, first, last, *marks = fields
     left = last is not None
+    receipts, count, read, delivered = _marks(marks, epoch)
+    told = receipts and not left
     return Log(
         id=key,
         name=name,
@@ -278,7 +311,18 @@ def _log(fields: Fields) -> Log:
         revisions=revisions,
         left=left,
         owned=role >= Role.OWNER and not left,
+        receipts=told,
+        read=read,
+        delivered=delivered,
+        # Others' marks are not even counted for those who do not hear of them.
+        marks=count + 1 if told else read + delivered,
     )
+
+
+def _marks(fields: Sequence[int], epoch: int) -> tuple[bool, int, int, int]:
+    """Whether the channel has read receipts, how many there were, and the user's own in this epoch."""
+    receipts, count, read, delivered, marked = fields
+    return bool(receipts), count, *((read, delivered) if marked == epoch else (0, 0))
 
 
 def _highest_contiguous(numbers: RangeSet) -> int:

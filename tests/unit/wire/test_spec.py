@@ -140,6 +140,8 @@ def test_every_json_type_is_told() -> None:
         "error",
         "fetch",
         "piece",
+        "mark",
+        "marks",
     }
 
 

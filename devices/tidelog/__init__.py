@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tidelog.device import Channel, Device
-    from tidelog.replica.ports import OutboxEntry, Record
+    from tidelog.channels import Channel
+    from tidelog.device import Device
+    from tidelog.replica.ports import Mark, OutboxEntry, Record
     from tidelog.replica.steps import Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
@@ -17,6 +18,7 @@ __all__ = [
     "Channel",
     "Denied",
     "Device",
+    "Mark",
     "OutboxEntry",
     "ProtocolError",
     "Receipt",
@@ -28,8 +30,9 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Channel": "device",
+    "Channel": "channels",
     "Device": "device",
+    "Mark": "replica.ports",
     "OutboxEntry": "replica.ports",
     "Receipt": "replica.steps",
     "Record": "replica.ports",

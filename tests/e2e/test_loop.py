@@ -191,7 +191,6 @@ def test_later_features_say_so(stack: Stack) -> None:
     with stack.device("aphone") as phone:
         for call in (
             lambda: phone.sync(authors=["bob"]),
-            lambda: phone.mark_read("room1", 1),
             phone.preview,
             lambda: phone.sync(mode="manifest"),
         ):

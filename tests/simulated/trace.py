@@ -7,7 +7,20 @@ from collections.abc import Callable, Iterable
 from simulated.timeline import EPOCH_MS
 from tidelog.mqtt.loopback_broker import Delivery
 from tidelog.replica.ports import Holding
-from tidelog.replica.steps import Arrived, Event, Receipted, Refused, Renumbered, SyncEnded, Trouble
+from tidelog.replica.ports import Mark as Known
+from tidelog.replica.steps import (
+    Arrived,
+    Event,
+    MarkSettled,
+    Receipted,
+    Refused,
+    Renumbered,
+    SyncEnded,
+    Trouble,
+)
+from tidelog.replica.steps import (
+    Marked as Heard,
+)
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
@@ -162,26 +175,26 @@ def _page(frame: Page) -> list[str]:
     gone = [f"no channel {name}" for name in frame.gone]
     content = frame.content
     records = [f"records, codec {content.codec}"] if content else []
-    marks = [f"channel {one.place} marks {one.version}{_come(one)}" for one in frame.marks]
+    marks = [f"channel {one.place} marks {one.version}{progress(one)}" for one in frame.marks]
     marks += [f"the device is {frame.user}'s"] if frame.user else []
     return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *records, *marks]
 
 
 def _marks(frame: MarkRequest | Marks) -> list[str]:
     whose = f" to {frame.user}'s device" if isinstance(frame, Marks) and frame.user else ""
-    marks = [f"{one.channel} epoch {one.epoch}{_come(one)}" for one in frame.marks]
+    marks = [f"{one.channel} epoch {one.epoch}{progress(one)}" for one in frame.marks]
     gone = [f"no channel {name}" for name in frame.gone] if isinstance(frame, Marks) else []
     return [f"request {frame.rid}{whose}", *marks, *gone]
 
 
-def _come(one: Mark | Marked | News | Member) -> str:
+def progress(one: Known | Mark | Marked | News | Member) -> str:
     """How far somebody has come."""
     come = f": read {one.read}" if one.read else ""
     come += f", delivered {one.delivered}" if one.delivered > one.read else ""
-    others = None if isinstance(one, Mark | Member) else one.others
+    others = one.others if isinstance(one, Marked | News) else None
     if others is None:
         return come
-    told = [f"{member.user}{_come(member)}" for member in others]
+    told = [f"{member.user}{progress(member)}" for member in others]
     return f"{come}; {', '.join(told) or 'nobody else'}"
 
 
@@ -204,7 +217,7 @@ def _records(records: tuple[Record, ...]) -> str:
     return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
-def of_event(event: Event) -> str:
+def of_event(event: Event) -> str:  # noqa: PLR0911 - one a kind
     """What the application was told."""
     match event:
         case Receipted():
@@ -213,6 +226,13 @@ def of_event(event: Event) -> str:
             return f"message {event.n} refused: {event.error.code}"
         case Renumbered():
             return f"message {event.old} is now {event.new}"
+        case Heard():
+            return "; ".join(
+                f"{one.user or 'the user'} in {one.channel}{progress(one)}" for one in event.marks
+            )
+        case MarkSettled():
+            failed = f" failed: {event.error.code}" if event.error else " is kept"
+            return f"mark in {event.mark.channel}{progress(event.mark)}{failed}"
         case Arrived():
             seqs = RangeSet.of(record.seq for record in event.records)
             return f"arrived {event.records[0].channel} {shown(seqs)}"

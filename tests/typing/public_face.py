@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import assert_type
 
-from tidelog import Channel, Device, OutboxEntry, Receipt, Record, SyncReport, TidelogError
+from tidelog import Channel, Device, Mark, OutboxEntry, Receipt, Record, SyncReport, TidelogError
 
 
 def uses_every_name(path: Path) -> None:
@@ -23,6 +23,9 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.channels(), list[Channel])
         assert_type(phone.outbox(), list[OutboxEntry])
         assert_type(phone.on_record(lambda record: texts.append(record.text)), Callable[[], None])
+        assert_type(phone.mark_read("room1", 5), Future[Mark])
+        assert_type(phone.marks("room1"), list[Mark])
+        assert_type(phone.on_mark(lambda mark: texts.append(mark.user)), Callable[[], None])
         phone.drop("room1", [(1, 5)])
 
 

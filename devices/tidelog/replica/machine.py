@@ -16,6 +16,7 @@ from tidelog.replica.answers import Answers
 from tidelog.replica.asking import Ability
 from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
+from tidelog.replica.marks import Marks
 from tidelog.replica.mending import Mending
 from tidelog.replica.outbox import Outbox
 from tidelog.replica.parcels import Parcels
@@ -30,10 +31,11 @@ from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
-from tidelog.wire.errors import Code, ProtocolError, TidelogError, error_for
+from tidelog.wire.errors import Code, ProtocolError, TidelogError, UsageError, error_for
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Push, Receipts
 from tidelog.wire.limits import CONTEXT_BYTES_MAX
+from tidelog.wire.marks import Marks as MarksFrame
 from tidelog.wire.page_frames import Page
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -104,12 +106,14 @@ class Machine:
         )
         self._settlement = Settlement(outbox=self.outbox, holdings=holdings, repairs=repairs)
         self._pushes = Pushes(holdings=holdings, repairs=repairs, priming=self._priming)
+        self.marks = Marks(snapshot.marks, snapshot.user, tuning=tuning, chance=chance)
         self._answers = Answers(
             requests=requests,
             holdings=holdings,
             repairs=repairs,
             dictionaries=self._dictionaries,
             trust=trust,
+            marks=self.marks,
             reply_topic=topics.reply_topic(device),
             live=tuning.live,
         )
@@ -120,7 +124,7 @@ class Machine:
             return None
         # A dictionary waits until nothing else is to be asked for.
         fetch = self._dictionaries.due() if self._requests.due() is None else None
-        times = (self.outbox.due(), self._requests.due(), self._mending.due(), fetch)
+        times = (self.outbox.due(), self._requests.due(), self._mending.due(), self.marks.due(), fetch)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -189,6 +193,23 @@ class Machine:
             return Step()
         return Step(changes=Changes(dropped=((channel, holding.epoch, seqs),), holdings=(holding,)))
 
+    def mark_read(self, channel: str, seq: int, now: float) -> Step:
+        """The user has read a channel up to a seq; told with the next `tick`, and its end by `MarkSettled`.
+
+        Raises:
+            UsageError: the device does not know the channel (``no_channel``).
+        """
+        holding = self.holdings.get(channel)
+        if holding is None:
+            raise UsageError(
+                f"this device knows no channel {channel!r}",
+                code="no_channel",
+                hint="sync first; `tidelog sync` brings the channels of its user",
+            )
+        effects = Effects()
+        self.marks.read(holding, seq, now, effects)
+        return effects.step()
+
     # Inputs: the link's
 
     def connected(self, now: float) -> Step:
@@ -198,6 +219,7 @@ class Machine:
         self.outbox.restart()
         self._parcels.restart()
         self._mending.resume(now)
+        self.marks.restart(now)
         effects = Effects(seconds=self._seconds and not self._seconds_kept)
         self._seconds_kept = self._seconds
         self._emit(now, effects)
@@ -230,6 +252,9 @@ class Machine:
             return Step()
         handler(self, frame, size, now, effects)
         self._pushes.take_waiting(now, effects)
+        if not isinstance(frame, Receipts):
+            # That its own messages have arrived there goes without saying.
+            self._deliver(now, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -252,6 +277,9 @@ class Machine:
         if not self.online:
             return
         self._send_messages(now, effects)
+        marks = self.marks.next(self.holdings, now, effects)
+        if marks is not None:
+            self._publish(topics.sync_topic(self._device), marks, effects)
         self._mending.tend(now, effects)
         while isinstance(
             request := self._requests.next(self.holdings, self._trust.tokens, now, plain=self._plain), Spent
@@ -262,6 +290,12 @@ class Machine:
         fetch = self._dictionaries.next(now) if self._requests.due() is None else None
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
+
+    def _deliver(self, now: float, effects: Effects) -> None:
+        """What has arrived in this step, of channels whose members are to hear of it."""
+        concerned = {*effects.holdings, *(channel for channel, user in effects.marks if not user)}
+        known = self.holdings.by_channel
+        self.marks.deliver([known[channel] for channel in concerned if channel in known], now, effects)
 
     def _plain(self, job: Job) -> bool:
         return self._seconds or self._priming.plain(job, self.holdings)
@@ -285,7 +319,11 @@ class Machine:
         if frame.outbox != self.outbox.id:
             self.strays += 1
             return
+        self.marks.know(frame.author, effects)
         self._settlement.take(frame, now, effects)
+
+    def _on_marks(self, frame: MarksFrame, _size: int, now: float, effects: Effects) -> None:
+        self.marks.take(frame, self.holdings, now, effects)
 
     def _on_delta(self, delta: Delta, size: int, now: float, effects: Effects) -> None:
         answered = self._answered(delta.rid, size)
@@ -344,7 +382,7 @@ class Machine:
             self.strays += 1  # the answer to another try has said so
         elif self._parcels.refused(fault.code):
             self.outbox.recall(based=fault.code is Code.CONTEXT)
-        elif not self._dictionaries.refused(fault, now):
+        elif not (self._dictionaries.refused(fault, now) or self.marks.refused(fault, now, effects)):
             effects.events.append(Trouble(error=error_for(fault.code, fault.text)))
 
     _ON_FRAME: ClassVar[dict[type, Callable[[Machine, Any, int, float, Effects], None]]] = {
@@ -355,4 +393,5 @@ class Machine:
         PrimedPush: _on_primed,
         Fault: _on_fault,
         Piece: _on_piece,
+        MarksFrame: _on_marks,
     }

@@ -14,7 +14,7 @@ import pytest
 
 from tidelog.replica.ports import Changes, Holding, Record, Weight
 from tidelog.replica.tokens import Token
-from tidelog.store import SqliteStore, rows, schema, sqlite
+from tidelog.store import SqliteStore, marks, rows, schema, sqlite
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
@@ -214,6 +214,11 @@ def test_an_upgrade_runs_only_the_missing_steps(store: SqliteStore) -> None:
     (version,) = store._connection.execute("PRAGMA user_version").fetchone()
     assert version == len(added)
     assert store._connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
+
+
+def test_messages_are_counted_by_their_index_alone(store: SqliteStore) -> None:
+    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {marks.WRITTEN}", ("room1", 1, 5, "ann")).fetchall()
+    assert "USING COVERING INDEX records_written (channel_id=? AND epoch=? AND seq>?)" in plan[0][3]
 
 
 def test_a_file_of_the_first_schema_learns_the_bytes_of_its_bodies(path: Path) -> None:

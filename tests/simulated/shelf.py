@@ -127,14 +127,15 @@ class Shelf:
         self._check()
         return self._devices(next(name for name, key in USERS.items() if key == user_id))
 
-    def hearers(self, log: Log, user_id: int) -> tuple[str, ...]:
+    def hearers(self, log: Log, user_id: int) -> list[tuple[str, int]]:
         self._check()
-        others = [
-            user
-            for user in self.members[log.name]
-            if USERS[user] != user_id and self.windows.get((user, log.name), (1, None))[0] <= log.delivered
+        firsts = {user: self.windows.get((user, log.name), (1, None))[0] for user in self.members[log.name]}
+        return [
+            (device, first)
+            for user, first in firsts.items()
+            if USERS[user] != user_id and first <= log.delivered
+            for device in self._devices(user)
         ]
-        return tuple(device for user in others for device in self._devices(user))
 
     def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
         self._check()

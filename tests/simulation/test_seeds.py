@@ -41,7 +41,7 @@ def test_everything_arrives_exactly_once(seed: int) -> None:
 
 def test_parcels_are_under_way_in_the_storm() -> None:
     """With and without records to build on, and refused for them."""
-    world = simulate(0)
+    world = simulate(7)
     frames = [wire.decode(packet.payload)[0] for packet in world.server.packets if _is_batch(packet)]
     parcels = [frame for frame in frames if isinstance(frame, Parcel)]
     assert len([parcel for parcel in parcels if parcel.basis]) > 10

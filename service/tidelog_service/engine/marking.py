@@ -14,9 +14,9 @@ from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import Fault
 from tidelog.wire.limits import MARKS_MAX
-from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member
+from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks
 from tidelog.wire.payload import Encoding
-from tidelog_service.engine.marks import others_of
+from tidelog_service.engine.marks import others_of, seen_from
 from tidelog_service.engine.packets import Kind, Reply, Tally
 from tidelog_service.engine.ports import Log, Store, Terminal
 from tidelog_service.engine.presence import Attendance
@@ -159,8 +159,8 @@ class Marking:
                 if device != terminal.device:
                     _add(told[device], _marked(log))
             if log.receipts:
-                member = Member(terminal.user, log.read, log.delivered)
-                for device in self._store.hearers(log, terminal.user_id):
+                for device, first in self._store.hearers(log, terminal.user_id):
+                    member = seen_from(first, terminal.user, log.read, log.delivered)
                     _add(told[device], Marked(log.name, log.epoch, others=(member,)))
         made: dict[tuple[Encoding, tuple[Marked, ...]], list[bytes]] = {}
         for device, channels in told.items():

@@ -118,10 +118,15 @@ def _news(place: int, version: int, rows: Sequence[MemberMark], log: Log, user: 
 def others_of(rows: Sequence[MemberMark], log: Log, user: str) -> tuple[Member, ...]:
     """What the user may hear of other members: nothing that lies below the floor."""
     return tuple(
-        Member(row.user, row.read, row.delivered)
+        seen_from(log.floor, row.user, row.read, row.delivered)
         for row in rows
         if row.user != user and row.delivered >= log.floor
     )
+
+
+def seen_from(floor: int, user: str, read: int, delivered: int) -> Member:
+    """A member's mark as who reads from a floor on may hear of it."""
+    return Member(user, read if read >= floor else 0, delivered)
 
 
 def _size(news: News) -> int:

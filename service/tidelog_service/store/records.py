@@ -110,10 +110,10 @@ class RecordStore(Store):
         """See `Store.devices_of`."""
         return tuple(device for (device,) in self._database.fetch(self._sql.devices, (user_id,)))
 
-    def hearers(self, log: Log, user_id: int) -> tuple[str, ...]:
+    def hearers(self, log: Log, user_id: int) -> list[tuple[str, int]]:
         """See `Store.hearers`."""
         found = self._database.fetch(self._sql.hearers, (log.id, user_id, log.delivered))
-        return tuple(device for (device,) in found)
+        return [(device, first) for device, first in found]
 
     def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
         """See `Store.marks_of`."""

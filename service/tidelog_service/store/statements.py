@@ -169,7 +169,7 @@ def _devices() -> Query:
 
 
 def _hearers() -> Query:
-    devices = Device.select(Device.id).join(Member, on=Member.user == Device.user)
+    devices = Device.select(Device.id, Member.first).join(Member, on=Member.user == Device.user)
     members = (Member.channel == 0) & (Member.user != 0) & Member.last.is_null() & (Member.first <= 0)
     return devices.where(members & Device.revoked.is_null()).order_by(Device.id)
 

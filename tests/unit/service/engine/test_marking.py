@@ -141,6 +141,10 @@ def test_a_window_hides_marks_outside(engine: Engine, rooms: Rooms) -> None:
     heard = [device for device, _ in told(engine, ("ann-phone", mark("hall", 100)))]
     assert heard == ["ann-phone", "ann-tab"], "he may not read that far back"
     rooms.fill("hall", 10)
+    (_, _, (device, half), _) = told(engine, ("ann-phone", mark("hall", delivered=102)))
+    heard_half = Marks(marks=(Marked("hall", 7, others=(Member("ann", 0, 102),)),))
+    assert (device, half) == ("bob-phone", heard_half)
+    assert stands(engine, "bob")["hall"].others == (Member("ann", 0, 102),), "what she read lies before"
     told(engine, ("ann-phone", mark("hall", 105)))
     assert stands(engine, "bob")["hall"].others == (Member("ann", 105, 105),)
     rooms.leave("hall", "bob")

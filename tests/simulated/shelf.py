@@ -127,7 +127,7 @@ class Shelf:
         self._check()
         return self._devices(next(name for name, key in USERS.items() if key == user_id))
 
-    def hearers(self, log: Log, user_id: int) -> list[tuple[str, int]]:
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
         self._check()
         firsts = {user: self.windows.get((user, log.name), (1, None))[0] for user in self.members[log.name]}
         return [
@@ -135,7 +135,7 @@ class Shelf:
             for user, first in firsts.items()
             if USERS[user] != user_id and first <= log.delivered
             for device in self._devices(user)
-        ]
+        ][:count_max]
 
     def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
         self._check()

@@ -106,6 +106,7 @@ class Machine:
         )
         self._settlement = Settlement(outbox=self.outbox, holdings=holdings, repairs=repairs)
         self._pushes = Pushes(holdings=holdings, repairs=repairs, priming=self._priming)
+        self._delivered_delay = tuning.delivered_delay
         self.marks = Marks(snapshot.marks, snapshot.user, tuning=tuning, chance=chance)
         self._answers = Answers(
             requests=requests,
@@ -254,7 +255,8 @@ class Machine:
         self._pushes.take_waiting(now, effects)
         if not isinstance(frame, Receipts):
             # That its own messages have arrived there goes without saying.
-            self._deliver(now, effects)
+            answer = isinstance(frame, Page | Delta)
+            self._deliver(now if answer else now + self._delivered_delay, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -291,11 +293,11 @@ class Machine:
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
 
-    def _deliver(self, now: float, effects: Effects) -> None:
+    def _deliver(self, due: float, effects: Effects) -> None:
         """What has arrived in this step, of channels whose members are to hear of it."""
         concerned = {*effects.holdings, *(channel for channel, user in effects.marks if not user)}
         known = self.holdings.by_channel
-        self.marks.deliver([known[channel] for channel in concerned if channel in known], now, effects)
+        self.marks.deliver([known[channel] for channel in concerned if channel in known], due, effects)
 
     def _plain(self, job: Job) -> bool:
         return self._seconds or self._priming.plain(job, self.holdings)

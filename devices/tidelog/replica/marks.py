@@ -75,11 +75,16 @@ class Marks:
             effects.events.append(MarkSettled(mark=before))
         return self.own(holding.channel, holding.epoch)
 
-    def deliver(self, holdings: Iterable[Holding], now: float, effects: Effects) -> None:
+    def deliver(self, holdings: Iterable[Holding], due: float, effects: Effects) -> None:
         """Note what has arrived, in channels where others hear of it.
 
         Everything up to below the first record that the device wants and lacks: what nobody asked for is not
         waited for.
+
+        Args:
+            holdings: of channels of which something arrived.
+            due: when it is to be told, seconds: more may follow a push, and nothing an answer.
+            effects: what comes of it.
         """
         for holding in holdings:
             before = self.own(holding.channel, holding.epoch)
@@ -89,7 +94,7 @@ class Marks:
             delivered = (gaps.runs[0][0] if gaps else min(holding.have.stop, holding.head + 1)) - 1
             if delivered > before.delivered and delivered >= holding.floor:
                 risen = replace(before, delivered=delivered, waiting=True)
-                self._raise(risen, now + self._tuning.delivered_delay, effects)
+                self._raise(risen, due, effects)
 
     def _raise(self, mark: Mark, due: float, effects: Effects) -> None:
         self._put(mark, effects)

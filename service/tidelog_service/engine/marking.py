@@ -28,6 +28,9 @@ _REQUEST_BYTES: Final = 256
 _ROWS: Final = 64
 """To be told all costs one more for each so many channels and members."""
 
+HEARERS_MAX: Final = 256
+"""Devices of other members that a mark is pushed to: where there are more, all hear with their next page."""
+
 _Logs = dict[str, Log]
 
 
@@ -159,7 +162,7 @@ class Marking:
                 if device != terminal.device:
                     _add(told[device], _marked(log))
             if log.receipts:
-                for device, first in self._store.hearers(log, terminal.user_id):
+                for device, first in self._hearers(log, terminal):
                     member = seen_from(first, terminal.user, log.read, log.delivered)
                     _add(told[device], Marked(log.name, log.epoch, others=(member,)))
         made: dict[tuple[Encoding, tuple[Marked, ...]], list[bytes]] = {}
@@ -171,6 +174,10 @@ class Marking:
             if key not in made:
                 made[key] = [wire.encode(frame, form.encoding) for frame in _packed(key[1])]
             yield from (Reply(device, payload, Kind.PUSHES) for payload in made[key])
+
+    def _hearers(self, log: Log, terminal: Terminal) -> list[tuple[str, int]]:
+        found = self._store.hearers(log, terminal.user_id, count_max=HEARERS_MAX + 1)
+        return found if len(found) <= HEARERS_MAX else []
 
 
 def _risen(mark: Mark, log: Log | None) -> Log | None:

@@ -183,8 +183,8 @@ class Store(Protocol):
         """Ids of all devices, not revoked, of a user."""
         ...
 
-    def hearers(self, log: Log, user_id: int) -> list[tuple[str, int]]:
-        """All devices, not revoked, of the other members who may read ``log.delivered``, and from where on."""
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
+        """Devices, not revoked, of the other members who may read ``log.delivered``, and from where on."""
         ...
 
     def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:

@@ -110,9 +110,9 @@ class RecordStore(Store):
         """See `Store.devices_of`."""
         return tuple(device for (device,) in self._database.fetch(self._sql.devices, (user_id,)))
 
-    def hearers(self, log: Log, user_id: int) -> list[tuple[str, int]]:
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
         """See `Store.hearers`."""
-        found = self._database.fetch(self._sql.hearers, (log.id, user_id, log.delivered))
+        found = self._database.fetch(self._sql.hearers, (log.id, user_id, log.delivered, count_max))
         return [(device, first) for device, first in found]
 
     def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
@@ -296,10 +296,12 @@ def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
 
 def _log(fields: Fields) -> Log:
     """A log as a member may read it."""
-    key, name, epoch, head, floor, time, revisions, role, first, last, *marks = fields
+    key, name, epoch, head, floor, time, revisions, role, first, last, *more = fields
+    receipts, count, read, delivered, marked = more
     left = last is not None
-    receipts, count, read, delivered = _marks(marks, epoch)
-    told = receipts and not left
+    told = bool(receipts) and not left
+    if marked != epoch:
+        read = delivered = 0
     return Log(
         id=key,
         name=name,
@@ -317,12 +319,6 @@ def _log(fields: Fields) -> Log:
         # Others' marks are not even counted for those who do not hear of them.
         marks=count + 1 if told else read + delivered,
     )
-
-
-def _marks(fields: Sequence[int], epoch: int) -> tuple[bool, int, int, int]:
-    """Whether the channel has read receipts, how many there were, and the user's own in this epoch."""
-    receipts, count, read, delivered, marked = fields
-    return bool(receipts), count, *((read, delivered) if marked == epoch else (0, 0))
 
 
 def _highest_contiguous(numbers: RangeSet) -> int:

@@ -98,7 +98,7 @@ class Statements:
         self.writable = Listed(database, _writable)  # user, role, names
         self.audience = compiled(_audience())  # channel
         self.devices = compiled(_devices())  # user
-        self.hearers = compiled(_hearers())  # channel, user, seq
+        self.hearers = compiled(_hearers())  # channel, user, seq, count
         self.marks = compiled(_marks())  # channel, epoch, version, count
         self.count_mark = compiled(_count_mark())  # how many, channel
         self.raise_mark = compiled(_raise_mark())  # read, delivered, epoch, channel, channel, user
@@ -171,7 +171,7 @@ def _devices() -> Query:
 def _hearers() -> Query:
     devices = Device.select(Device.id, Member.first).join(Member, on=Member.user == Device.user)
     members = (Member.channel == 0) & (Member.user != 0) & Member.last.is_null() & (Member.first <= 0)
-    return devices.where(members & Device.revoked.is_null()).order_by(Device.id)
+    return devices.where(members & Device.revoked.is_null()).limit(1)
 
 
 def _marks() -> Query:

@@ -44,7 +44,6 @@ def tablet(engine: Engine) -> Pair:
     """Up to date; what it has to tell by itself is told."""
     made = device(engine)
     made.sync()
-    made.wait()
     made.sync()
     return made
 
@@ -159,7 +158,6 @@ def test_a_budget_is_for_records(engine: Engine, tablet: Pair) -> None:
 def test_delivered_is_told_once_where_it_is_asked_for(engine: Engine, shelf: Shelf) -> None:
     fresh = device(engine, "bob-tabl")
     fresh.sync()
-    fresh.wait()
     assert shelf.marks == {("bob", "room1"): (7, 0, 10, 1)}
     fresh.sync()
     fresh.sync()

@@ -270,6 +270,20 @@ def test_a_file_from_before_channels_could_be_gone_has_all_of_them(path: Path) -
     assert not snapshot.seconds
 
 
+def test_a_file_from_before_marks_has_none_and_counts_what_it_holds(path: Path) -> None:
+    before = sqlite3.connect(path, isolation_level=None)
+    schema.upgrade(before, steps=schema.STEPS[:5])
+    before.execute("INSERT INTO meta VALUES (1, 'a1phone', x'00000000', 1, 0)")
+    before.execute("INSERT INTO channels VALUES (5, 'room1')")
+    before.executemany(
+        "INSERT INTO records VALUES (5, 7, ?, 'bob', 1, 1, ?, '', x'00')", [(1, 0), (2, 1), (3, 16), (4, 0)]
+    )
+    before.close()
+    with closing(SqliteStore(path, device="a1phone")) as store:
+        assert (store.load().marks, store.load().user) == ((), "")
+        assert store.written("room1", 7, above=1, besides="ann") == 2
+
+
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(store: SqliteStore) -> None:
     broken = (*schema.STEPS, ("CREATE TABLE later (id INTEGER)", "CREATE TABLE records (id INTEGER)"))
     with pytest.raises(sqlite3.OperationalError):

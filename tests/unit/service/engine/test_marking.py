@@ -16,6 +16,7 @@ from tidelog.wire.frames import Fault, Frame, SyncRequest
 from tidelog.wire.limits import MARKS_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member
 from tidelog.wire.payload import Encoding
+from tidelog_service.engine import marking
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds, Packet
 
@@ -217,6 +218,17 @@ def test_very_many_channels_take_several_frames() -> None:
     frames = [frame for _, frame in replies if isinstance(frame, Marks)]
     assert [len(frame.marks) for frame in frames] == [MARKS_MAX, 10]
     assert {frame.rid for frame in frames} == {5}
+
+
+def test_where_very_many_would_hear_all_hear_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = PlainRooms()
+    furnish(rooms)
+    engine = Engine(rooms.store)
+    engine.handle([Packet(f"tl1/{device}/status", b"1") for device in LIVE], 1_000)
+    monkeypatch.setattr(marking, "HEARERS_MAX", 1)
+    heard = [device for device, _ in told(engine, ("ann-phone", mark("loud", 5)))]
+    assert heard == ["ann-phone", "ann-tab"]
+    assert stands(engine, "bob")["loud"].others == (Member("ann", 5, 5),)
 
 
 def test_who_asks_too_often_or_at_a_bad_time_is_told_to_wait() -> None:

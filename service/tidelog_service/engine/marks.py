@@ -15,6 +15,7 @@ from tidelog.wire.packed_marks import from_news
 from tidelog.wire.page_frames import Page
 from tidelog.wire.standings import Standing, Standings
 from tidelog_service.engine.ports import Log, MemberMark, Store
+from tidelog_service.engine.tokens import is_kept
 
 _HEADER_BYTES: Final = 16
 """What a page's header takes to have news in it, generously."""
@@ -26,7 +27,7 @@ def marked(
     """A page that tells marks too.
 
     Args:
-        page: with which nothing else is left to tell, to a device whose account is kept: else each would.
+        page: with which nothing else is left to tell.
         account: once that page has arrived.
         logs: the channels in scope, by name.
         store: where marks are.
@@ -34,10 +35,11 @@ def marked(
         limit_bytes: of the payload.
 
     Returns:
-        the page, and the account once it has arrived: another one where it tells any.
+        the page, and the account once it has arrived: another one where it tells any. An account that is
+        too large to be kept hears nothing: else each page would tell all of it.
     """
     channels = outdated(account, logs)
-    if not channels:
+    if not channels or not is_kept(account):
         return page, account
     named = replace(page, user="" if any(one.marks for one in account) else user)
     room = limit_bytes - len(packed.encode(named)) - _HEADER_BYTES
@@ -55,9 +57,10 @@ def outdated(account: Standings, logs: Mapping[str, Log]) -> list[tuple[int, Sta
     found = []
     for place, standing in enumerate(account):
         log = logs.get(standing.channel)
-        if log is None or log.marks in (0, standing.marks) or standing.gone or standing.epoch != log.epoch:
+        if log is None or log.marks == standing.marks or not log.marks:
             continue
-        found.append((place, standing, log))
+        if standing.epoch == log.epoch and not standing.gone:
+            found.append((place, standing, log))
     return found
 
 

@@ -270,7 +270,7 @@ class Paging:
         content, pressed = self._fitted(work, pressed)
         account = self._moved(work, pressed)
         page = self._page(work, content, taken=pressed.taken if pressed else 0)
-        if work.token and not (page.more or work.inquiry.room) and tokens.is_kept(account):
+        if work.token and not (page.more or work.inquiry.room):
             page, account = marked(
                 page,
                 account,

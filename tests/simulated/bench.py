@@ -97,6 +97,7 @@ class Bench:
         assert snapshot.next_n == self.machine.outbox.next_n
         assert {(one.channel, one.user): one for one in snapshot.marks} == self.machine.marks._marks
         assert snapshot.user == self.machine.marks.user
+        assert self.machine.marks._waiting == {one.channel for one in snapshot.marks if one.waiting}
         return step.events
 
     def write(self, body: bytes = b"hello", channel: str = "room") -> int:

@@ -86,7 +86,7 @@ class Answers:
             news = self._take(part, answered.job, effects) or news
         self.marks.know(page.user, effects)
         for channel, epoch, told in opened.news:
-            self.marks.take_news(channel, epoch, told, effects)
+            self.marks.take_news(channel, epoch, told, now, effects)
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
 
     def fault(self, fault: Fault, waiting: Open, *, now: float, effects: Effects) -> None:

@@ -98,7 +98,6 @@ class Marks:
 
     def _raise(self, mark: Mark, due: float, effects: Effects) -> None:
         self._put(mark, effects)
-        self._waiting.add(mark.channel)
         if self._open is None:
             self._due = due if self._due is None else min(self._due, due)
 
@@ -121,9 +120,15 @@ class Marks:
             self._open, self._tries = None, 0
             self._due = now if self._waiting else None
 
-    def take_news(self, channel: str, epoch: int, news: wire.News, effects: Effects) -> None:
-        """Take what a page tells of a channel's marks."""
+    def take_news(self, channel: str, epoch: int, news: wire.News, now: float, effects: Effects) -> None:
+        """Take what a page tells of a channel's marks.
+
+        Where it has less of the user's own than the device knows, the service was set back: it is told again.
+        """
         self._learn(wire.Marked(channel, epoch, *news[2:]), effects)
+        mark = self.own(channel, epoch)
+        if news.delivered and not mark.waiting and (news.read, news.delivered) != (mark.read, mark.delivered):
+            self._raise(replace(mark, waiting=True), now, effects)
 
     def know(self, user: str, effects: Effects) -> None:
         """Whose device it is, where something says so."""
@@ -132,6 +137,7 @@ class Marks:
 
     def _learn(self, told: wire.Marked, effects: Effects) -> None:
         fresh: list[Mark] = []
+        waited = told.channel in self._waiting
         before = self.own(told.channel, told.epoch)
         mark = replace(
             before,
@@ -148,7 +154,7 @@ class Marks:
             fresh += self._learn_of(member, told, effects)
         if fresh:
             effects.events.append(Marked(marks=tuple(fresh)))
-        if before.waiting and not mark.waiting:
+        if waited and not mark.waiting:
             self._end(told.channel, effects)
 
     def _learn_of(self, member: wire.Member, told: wire.Marked, effects: Effects) -> Sequence[Mark]:
@@ -171,7 +177,6 @@ class Marks:
 
     def _end(self, channel: str, effects: Effects, *, error: TidelogError | None = None) -> None:
         """A mark waits no more."""
-        self._waiting.discard(channel)
         mark = self._marks.get((channel, ""))
         if mark is not None:
             if mark.waiting:
@@ -182,6 +187,10 @@ class Marks:
     def _put(self, mark: Mark, effects: Effects) -> None:
         self._marks[mark.channel, mark.user] = mark
         effects.marks[mark.channel, mark.user] = mark
+        if mark.waiting:
+            self._waiting.add(mark.channel)
+        elif not mark.user:
+            self._waiting.discard(mark.channel)
 
     # Asking
 

@@ -171,6 +171,17 @@ def test_a_mark_of_a_log_that_begins_anew_is_dropped(bench: Bench) -> None:
     assert bench.machine.marks.own("room", 8) == Mark(channel="room", epoch=8)
 
 
+def test_word_of_the_new_epoch_ends_the_waiting_of_the_old_one(bench: Bench) -> None:
+    read(bench, 57)
+    bench.store.apply(Changes(holdings=(replace(HOLDING, epoch=8),)))
+    bench.boot()
+    told = Mark(channel="room", epoch=8, read=3, delivered=3)
+    events = bench.receive(Marks(marks=(Told("room", 8, 3, 3),)))
+    assert events == (Marked(marks=(told,)), MarkSettled(mark=told))
+    bench.connect()
+    assert not any(isinstance(frame, MarkRequest) for frame in bench.frames())
+
+
 def test_marks_of_another_epoch_are_not_taken(bench: Bench) -> None:
     told = Told("room", 6, 90, 90, (Member("bob", 5, 5),))
     assert bench.receive(Marks(marks=(told, Told("elsewhere", 7, 5, 5)))) == ()

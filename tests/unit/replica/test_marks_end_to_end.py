@@ -136,6 +136,23 @@ def test_what_the_device_marked_itself_comes_back_once(tablet: Pair) -> None:
     assert tablet.bytes == UP_TO_DATE
 
 
+def test_a_service_that_was_set_back_is_told_again(engine: Engine, shelf: Shelf, tablet: Pair) -> None:
+    """Where a page shows that it has less than the device was once told that it has."""
+    mark(engine, "ann-phone", "room7", 3)
+    backup = dict(shelf.marks)
+    tablet.bench.do(tablet.bench.machine.mark_read("room7", 10, tablet.bench.now))
+    tablet.bench.tick()
+    tablet.run()
+    assert shelf.marks["ann", "room7"][1] == 10
+    shelf.marks = backup
+    tablet.sync()
+    tablet.run()
+    assert shelf.marks["ann", "room7"][1] == 10
+    tablet.sync()
+    tablet.sync()
+    assert tablet.bytes == UP_TO_DATE
+
+
 def test_it_works_for_a_device_that_asks_for_one_channel(engine: Engine, tablet: Pair) -> None:
     mark(engine, "ann-phone", "room7", 8)
     mark(engine, "ann-phone", "room8", 8)

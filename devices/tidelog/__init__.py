@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tidelog.device import Channel, Device
-    from tidelog.replica.ports import OutboxEntry, Record
+    from tidelog.channels import Channel
+    from tidelog.device import Device
+    from tidelog.replica.ports import Mark, OutboxEntry, Record
     from tidelog.replica.steps import Listing, Membership, Preview, Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
@@ -18,6 +19,7 @@ __all__ = [
     "Denied",
     "Device",
     "Listing",
+    "Mark",
     "Membership",
     "OutboxEntry",
     "Preview",
@@ -31,10 +33,11 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Channel": "device",
+    "Channel": "channels",
     "Device": "device",
     "Listing": "replica.steps",
     "Membership": "replica.steps",
+    "Mark": "replica.ports",
     "OutboxEntry": "replica.ports",
     "Preview": "replica.steps",
     "Receipt": "replica.steps",

@@ -181,6 +181,17 @@ def checked_kind(kind: int) -> int:
     return kind
 
 
+def checked_seq(seq: int) -> int:
+    """The number of a record.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not 1 <= seq < SEQ_STOP:
+        raise UsageError(f"not the number of a record: {seq}")
+    return seq
+
+
 def checked_content_type(content_type: str | None) -> str:
     """The content type, empty for none.
 

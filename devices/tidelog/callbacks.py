@@ -6,9 +6,10 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
-from tidelog.replica.ports import Record
+from tidelog.replica.ports import Mark, Record
 from tidelog.replica.steps import Membership
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Callbacks:
         self._lock = threading.Lock()
         self._on_record: dict[object, Callable[[Record], None]] = {}
         self._on_membership: dict[object, Callable[[Membership], None]] = {}
+        self._on_mark: dict[object, Callable[[Mark], None]] = {}
         self._on_error: dict[object, Callable[[Exception], None]] = {}
 
     def start(self) -> None:
@@ -44,23 +46,25 @@ class Callbacks:
         """Add a listener; returns what removes it."""
         return self._add(self._on_membership, callback)
 
+    def on_mark(self, callback: Callable[[Mark], None]) -> Callable[[], None]:
+        """Add a listener; returns what removes it."""
+        return self._add(self._on_mark, callback)
+
     def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
         """Add a listener; returns what removes it."""
         return self._add(self._on_error, callback)
 
     def arrived(self, records: tuple[Record, ...]) -> None:
         """Queue new records for the listeners, if there are any."""
-        with self._lock:
-            listeners = list(self._on_record.values())
-        for record in records if listeners else ():
-            self._queue.put(lambda record=record: self._call_all(listeners, record))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        self._tell(self._on_record, records)
+
+    def marked(self, marks: tuple[Mark, ...]) -> None:
+        """Queue new marks for the listeners, if there are any."""
+        self._tell(self._on_mark, marks)
 
     def changed(self, membership: Membership) -> None:
         """Queue a change of a membership for the listeners, if there are any."""
-        with self._lock:
-            listeners = list(self._on_membership.values())
-        if listeners:
-            self._queue.put(lambda: self._call_all(listeners, membership))
+        self._tell(self._on_membership, (membership,))
 
     def trouble(self, error: Exception) -> None:
         """Queue an error for the listeners."""
@@ -79,10 +83,16 @@ class Callbacks:
 
         return remove
 
-    def _call_all(self, listeners: list[Callable[[T], None]], told: T) -> None:
+    def _tell(self, by_key: dict[object, Callable[[T], None]], news: tuple[T, ...]) -> None:
+        with self._lock:
+            listeners = list(by_key.values())
+        for one in news if listeners else ():
+            self._queue.put(partial(self._call_all, listeners, one))
+
+    def _call_all(self, listeners: list[Callable[[T], None]], one: T) -> None:
         for listener in listeners:
             try:
-                listener(told)
+                listener(one)
             except Exception as error:  # noqa: BLE001 - the application's own, told to on_error
                 self._report(error)
 

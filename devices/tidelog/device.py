@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NoReturn, Self
@@ -30,19 +30,21 @@ from tidelog.arguments import (
     checked_kind,
     checked_mode,
     checked_page,
+    checked_seq,
     checked_seqs,
     not_yet,
     offered_codecs,
     refuse_later,
 )
 from tidelog.callbacks import Callbacks
+from tidelog.channels import Channel, channels_of, marks_of
 from tidelog.choice import Choice, Time, chosen
 from tidelog.driver import Command, Driver, T
 from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
 from tidelog.replica.machine import Machine
-from tidelog.replica.ports import Holding, OutboxEntry, Record, Store, Transport
+from tidelog.replica.ports import Holding, Mark, OutboxEntry, Record, Store, Transport
 from tidelog.replica.requests import Job
 from tidelog.replica.revisions import shown
 from tidelog.replica.steps import (
@@ -50,6 +52,8 @@ from tidelog.replica.steps import (
     EnrolEnded,
     Event,
     Listing,
+    Marked,
+    MarkSettled,
     Membership,
     MembershipChanged,
     Preview,
@@ -82,25 +86,6 @@ _LOCAL_SECONDS = 30.0
 
 _READ_RECORDS = 256
 """Records read from the store at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """What a device knows of a channel.
-
-    Attributes:
-        name: the channel's name.
-        head: the highest seq known to exist.
-        floor: the lowest seq that can still be had.
-        held: how many records are in the device's store.
-        unread: not in this version: ``None``.
-    """
-
-    name: str
-    head: int
-    floor: int
-    held: int
-    unread: int | None = None
 
 
 class Device:
@@ -346,10 +331,45 @@ class Device:
         raw = delete_body_of(self._store, self._holding(channel), ranges)
         return self._write(channel, raw, kind=KIND_DELETE, media="")
 
-    def mark_read(self, channel: str, seq: int) -> NoReturn:
-        """Not in this version."""
-        del channel, seq
-        not_yet("mark_read")
+    def mark_read(self, channel: str, seq: int) -> Future[Mark]:
+        """Note that the user has read a channel up to a record.
+
+        It is on disk when this returns, told when the link allows, and reaches the user's other devices. In a
+        channel that has read receipts the other members hear of it too, and also of what has been delivered,
+        which the device tells by itself. A mark only rises: a lower one changes nothing.
+
+        Args:
+            channel: the channel's name.
+            seq: of the last record that was read; one above the channel's head counts as the head.
+
+        Returns:
+            a future of the user's mark, once the service has it. It fails with `Denied` where the channel is
+            not to be had any more (``no_channel``).
+
+        Raises:
+            UsageError: an argument is not valid, or the device does not know the channel (``no_channel``).
+            Unavailable: the mark could not be written.
+        """
+        checked_channel(channel)
+        checked_seq(seq)
+        self._start()
+        future: Future[Mark] = Future()
+
+        def mark(machine: Machine, now: float) -> tuple[None, Step]:
+            self._waiting.for_mark(channel, future)
+            return None, machine.mark_read(channel, seq, now)
+
+        try:
+            self._local(mark)
+        except TidelogError:
+            self._waiting.forget_mark(channel, future)
+            raise
+        return future
+
+    def marks(self, channel: str) -> list[Mark]:
+        """How far other members have come, as far as the channel tells and the device knows, by user."""
+        checked_channel(channel)
+        return marks_of(self._store, channel)
 
     def outbox(self) -> list[OutboxEntry]:
         """Messages without a receipt, in the order of their numbers; refused ones say why."""
@@ -620,15 +640,7 @@ class Device:
 
     def channels(self) -> list[Channel]:
         """The channels that the device knows, by name."""
-        return [
-            Channel(
-                name=held.channel,
-                head=held.head,
-                floor=held.floor,
-                held=self._store.weight(held.channel, held.epoch).records,
-            )
-            for held in sorted(self._store.load().holdings, key=lambda held: held.channel)
-        ]
+        return channels_of(self._store)
 
     # Channels and members, where the operator lets devices change them (SPEC.md, "Enrol")
 
@@ -728,6 +740,17 @@ class Device:
         """
         return self._callbacks.on_membership(callback)
 
+    def on_mark(self, callback: Callable[[Mark], None]) -> Callable[[], None]:
+        """Have it told that somebody has come further: another member, or the user on another device.
+
+        Args:
+            callback: runs as those of `on_record`; ``user`` of the mark is empty where it is the own user's.
+
+        Returns:
+            a function that ends it.
+        """
+        return self._callbacks.on_mark(callback)
+
     def on_error(self, callback: Callable[[Exception], None]) -> Callable[[], None]:
         """Have troubles told that no call waits for, and exceptions of callbacks.
 
@@ -742,8 +765,6 @@ class Device:
 
     def _tell(self, event: Event) -> None:
         match event:
-            case Arrived():
-                self._callbacks.arrived(tuple(map(shown, event.records)))
             case Receipted():
                 self._waiting.receipted(event)
             case Refused():
@@ -751,10 +772,21 @@ class Device:
                     self._callbacks.trouble(event.error)
             case Renumbered():
                 self._waiting.renumbered(event)
+            case MarkSettled():
+                self._waiting.marked(event)
             case SyncEnded():
                 self._waiting.ended(event)
             case EnrolEnded():
                 self._enrolling.ended(event)
+            case _:
+                self._hear(event)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Arrived():
+                self._callbacks.arrived(tuple(map(shown, event.records)))
+            case Marked():
+                self._callbacks.marked(event.marks)
             case MembershipChanged():
                 self._callbacks.changed(event.membership)
             case Trouble():

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from tidelog.replica.steps import Receipt, Receipted, Refused, Renumbered, SyncEnded
+from tidelog.replica.ports import Mark
+from tidelog.replica.steps import MarkSettled, Receipt, Receipted, Refused, Renumbered, SyncEnded
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 
 
@@ -24,6 +25,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
         self._syncs: dict[int, Future[SyncEnded]] = {}
+        self._marks: dict[str, list[Future[Mark]]] = {}
 
     def for_receipt(self, n: int, future: Future[Receipt]) -> None:
         """Someone waits for the receipt of message ``n``."""
@@ -34,6 +36,16 @@ class Waiting:
         """Someone waits for the end of a sync."""
         with self._lock:
             self._syncs[job] = future
+
+    def for_mark(self, channel: str, future: Future[Mark]) -> None:
+        """Someone waits for the service to have the mark of a channel."""
+        with self._lock:
+            self._marks.setdefault(channel, []).append(future)
+
+    def forget_mark(self, channel: str, future: Future[Mark]) -> None:
+        """The mark was not written: nobody waits for it."""
+        with self._lock:
+            self._marks[channel] = [one for one in self._marks.get(channel, ()) if one is not future]
 
     def forget_send(self, future: Future[Receipt]) -> None:
         """The message was not written: nobody waits for it."""
@@ -79,10 +91,23 @@ class Waiting:
             future.set_result(event)
         self._settled()
 
+    def marked(self, event: MarkSettled) -> None:
+        """A mark waits no more: all who waited for that channel know."""
+        with self._lock:
+            futures = self._marks.pop(event.mark.channel, [])
+        for future in futures:
+            if future.set_running_or_notify_cancel():
+                if event.error is not None:
+                    future.set_exception(event.error)
+                else:
+                    future.set_result(event.mark)
+
     def fail_all(self, error: TidelogError) -> None:
         """The device is closed: nobody will hear any more."""
         with self._lock:
-            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values()]
+            marks = [future for waiting in self._marks.values() for future in waiting]
+            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values(), *marks]
+            self._marks.clear()
             self._sends.clear()
             self._syncs.clear()
         for future in futures:

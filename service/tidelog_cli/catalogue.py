@@ -64,6 +64,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="send", summary="Send a message and wait for its receipt.", panel=DEVICE, module="send"),
     Entry(name="edit", summary="Replace the text of a message.", panel=DEVICE, module="edit"),
     Entry(name="delete", summary="Delete messages everywhere.", panel=DEVICE, module="delete"),
+    Entry(name="mark", summary="Say how far one has read, and show it.", panel=DEVICE, module="mark"),
     Entry(name="sync", summary="Fetch what this device lacks.", panel=DEVICE, module="sync"),
     Entry(
         name="preview",

@@ -6,6 +6,7 @@ from typing import Any
 
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.json_ranges import from_ranges
+from tidelog.wire.marks import News
 from tidelog.wire.page_frames import Content, Page, Resync
 from tidelog.wire.standings import Told
 from tidelog.wire.statements import Statement
@@ -56,6 +57,8 @@ def page(frame: Page) -> dict[str, Any]:
         "token": frame.token.hex(),
         "dictionary": frame.dictionary,
         "records": _content(frame.content) if frame.content is not None else {},
+        "marks": [_news(one) for one in frame.marks],
+        "user": frame.user,
     }
     return _given(told, always=("type", "id", "more"))
 
@@ -70,6 +73,20 @@ def _told(told: Told) -> dict[str, Any]:
     voids = {"voids": from_ranges(told.voids)} if told.voids else {}
     dead = {"dead": from_ranges(told.dead)} if told.dead else {}
     return named | {"epoch": told.epoch} | floor | voids | dead
+
+
+def _news(news: News) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "place": news.place,
+        "version": news.version,
+        "read": news.read,
+        "delivered": news.delivered,
+    }
+    if news.others is not None:
+        told["others"] = {
+            one.user: _given({"read": one.read, "delivered": one.delivered}, always=()) for one in news.others
+        }
+    return _given(told, always=("place", "version", "others"))
 
 
 def _content(content: Content) -> dict[str, Any]:

@@ -5,24 +5,36 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
-from typing import Final
+from typing import Final, TypeVar
 
 from tidelog.device import Device
 from tidelog.replica.steps import Receipt
 from tidelog.wire.errors import Denied, Unavailable
 from tidelog_cli.terminal import local_time, print_json, print_line
 
+T = TypeVar("T")
+
 _KEPT: Final = "the message is in the outbox; the next `tidelog sync` sends it"
 
 
-def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: bool) -> Receipt:
-    """Wait for the receipt of a message.
+def awaited(
+    device: Device,
+    waiting: Future[T],
+    timeout: float,
+    *,
+    kept: bool,
+    what: str = "receipt",
+    where: str = _KEPT,
+) -> T:
+    """Wait for the receipt of a message, or for another word of the service's.
 
     Args:
         device: that sent it.
         waiting: as `Device.send` gave it.
         timeout: seconds, until there is a connection and the receipt.
-        kept: whether the outbox outlives this command.
+        kept: whether the device's store outlives this command.
+        what: what is waited for.
+        where: where the rest is until then.
 
     Raises:
         TidelogError: there was none in time, or the message was refused.
@@ -31,23 +43,23 @@ def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: b
     try:
         device.connect(timeout)
     except (Unavailable, Denied) as error:
-        error.hint = _with_kept(error.hint, kept=kept)
+        error.hint = _with_kept(error.hint, where if kept else "")
         raise
     try:
         return waiting.result(max(0.0, deadline - time.monotonic()))
     except TimeoutError:
         raise Unavailable(
-            f"no receipt within {timeout:g} s",
+            f"no {what} within {timeout:g} s",
             code="timeout",
-            hint=_with_kept("is the service running beside the broker?", kept=kept),
+            hint=_with_kept("is the service running beside the broker?", where if kept else ""),
         ) from None
 
 
-def _with_kept(hint: str, *, kept: bool) -> str:
+def _with_kept(hint: str, where: str) -> str:
     """A hint that ends with where the message is; one in memory ends with the command."""
-    if not kept:
+    if not where:
         return hint
-    return f"{hint} ({_KEPT})" if hint else _KEPT
+    return f"{hint} ({where})" if hint else where
 
 
 def print_sent(channel: str, receipt: Receipt | None, *, as_json: bool) -> None:

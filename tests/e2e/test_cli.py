@@ -259,6 +259,26 @@ def test_a_revoked_device_is_shut_out_at_once_and_told(tidelog: Shell) -> None:
         tidelog("sync", "--as", "pad", code=4)
 
 
+def test_what_was_read_on_one_device_is_read_on_another(tidelog: Shell) -> None:
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        tidelog("device", "add", "alice", "tab", "--save", "--url", url)
+        for text in ("one", "two", "three"):
+            tidelog("send", "room1", text, "--as", "pad")
+        tidelog("sync", "--as", "phone")
+        assert tidelog("mark", "room1", "2", "--as", "phone") == "room1: read up to 2\n"
+        told = {"channel": "room1", "read": 2, "delivered": 2}
+        assert tidelog.json("mark", "room1", "1", "--as", "phone") == told
+        tidelog("sync", "--as", "tab")
+        shown = {"channel": "room1", "head": 3, "read": 2, "delivered": 2, "unread": 1, "others": {}}
+        assert tidelog.json("mark", "--as", "tab") == [shown]
+        assert "room1    3     2     1" in tidelog("mark", "--as", "tab")
+        assert tidelog("mark", "room1", "--as", "tab") == "room1: read up to 3\n"
+        tidelog("mark", "nowhere", "--as", "tab", code=2)
+    tidelog("mark", "room1", "3", "--as", "phone", "--timeout", "0.3", code=3)
+    assert tidelog.json("mark", "--as", "phone")[0]["read"] == 3
+
+
 def test_what_was_written_without_a_link_goes_out_later(tidelog: Shell) -> None:
     with tidelog.serving() as url:
         room_of_two(tidelog, url)

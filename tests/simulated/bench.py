@@ -95,6 +95,9 @@ class Bench:
         assert known == self.machine.holdings.by_channel, "holdings in memory are not those on disk"
         assert {entry.n: entry for entry in snapshot.outbox} == self.machine.outbox.entries
         assert snapshot.next_n == self.machine.outbox.next_n
+        assert {(one.channel, one.user): one for one in snapshot.marks} == self.machine.marks._marks
+        assert snapshot.user == self.machine.marks.user
+        assert self.machine.marks._waiting == {one.channel for one in snapshot.marks if one.waiting}
         return step.events
 
     def write(self, body: bytes = b"hello", channel: str = "room") -> int:

@@ -83,6 +83,7 @@ class Chaos:
         acts = {
             self._write: 40,
             self._revise: 8,
+            self._mark: 8,
             self._sync: 12,
             self._drop: 6,
             self._reconnect: 8,
@@ -189,6 +190,15 @@ class Chaos:
             rule=rule,
             max_bytes=self.rng.choice([0, 0, 256, 700, 3_000]),
         )
+
+    def _mark(self, terminal: Terminal) -> None:
+        """Read some of a channel; more than there is at times, or less than before."""
+        holdings = [one for one in terminal.machine.holdings.by_channel.values() if one.head]
+        if holdings and not terminal.power_cut:
+            holding = self.rng.choice(holdings)
+            seq = self.rng.randrange(1, holding.head + 3)
+            now = self.world.timeline.now
+            terminal.do(lambda machine: machine.mark_read(holding.channel, seq, now))
 
     def _drop(self, terminal: Terminal) -> None:
         holdings = [one for one in terminal.machine.holdings.by_channel.values() if one.have]

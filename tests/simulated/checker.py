@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulated.ledger import Written
-from simulated.people import DEVICES, readable
+from simulated.people import DEVICES, RECEIPTS, readable
 from simulated.plain import PlainDevice
 from simulated.terminal import Terminal
 from simulated.world import World
@@ -32,6 +32,7 @@ def check(world: World) -> None:
     for terminal in world.terminals:
         _check_outbox(terminal, world)
         _check_terminal(terminal, world, truth)
+        _check_marks(terminal, world)
     for plain in world.plains:
         _check_plain(plain, world, truth)
 
@@ -138,6 +139,33 @@ def _check_terminal(terminal: Terminal, world: World, truth: Truth) -> None:
         assert {_as_row(one) for one in held} <= set(rows), label
         assert holding.have == _all_of(log), label
         assert not holding.gaps, label
+
+
+def _check_marks(terminal: Terminal, world: World) -> None:
+    """Nothing waits; a device that gets pages knows what the service has, of its user and of others."""
+    store = RecordStore(world.database)
+    user = world.users[terminal.device]
+    me = store.terminal(terminal.device)
+    assert me is not None
+    logs = store.logs_of(me.user_id)
+    known = {(one.channel, one.user): one for one in terminal.store.load().marks}
+    assert known == terminal.machine.marks._marks, f"{terminal.device}: memory and disk differ"
+    assert not any(one.waiting for one in known.values()), f"{terminal.device}: a mark waits"
+    for name, log in logs.items():
+        label = f"{terminal.device} in {name}: {known}, {log}"
+        own = terminal.machine.marks.own(name, log.epoch)
+        assert own.read <= log.read <= log.delivered <= log.head, label
+        rows = store.marks_of(log, after=0, count_max=_ALL) if name in RECEIPTS else []
+        others = {(row.user, row.read, row.delivered) for row in rows if row.user != user}
+        heard = {
+            (one.user, one.read, one.delivered)
+            for one in known.values()
+            if one.user and (one.channel, one.epoch) == (name, log.epoch)
+        }
+        assert name in RECEIPTS or not heard, label
+        if terminal.pages:
+            assert (own.read, own.delivered) == (log.read, log.delivered), label
+            assert heard == others, label
 
 
 def _check_plain(plain: PlainDevice, world: World, truth: Truth) -> None:

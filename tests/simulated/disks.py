@@ -23,6 +23,8 @@ def content(store: Store) -> Changes:
         queued=snapshot.outbox,
         next_n=snapshot.next_n,
         tokens=snapshot.tokens,
+        marks=snapshot.marks,
+        user=snapshot.user,
     )
 
 

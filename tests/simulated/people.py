@@ -9,6 +9,9 @@ MEMBERS = {
     "diary": ("alice",),
     "empty": ("alice", "bob", "carol", "dave"),
 }
+RECEIPTS = ("room2", "plant/line/4")
+"""Where members hear how far others have come."""
+
 DEVICES = {
     "alice": ("alice-phone", "alice-tab", "alice-pc"),
     "bob": ("bob-phone", "bob-pc"),

@@ -22,6 +22,7 @@ from tidelog.wire.frames import (
     Record,
     SyncRequest,
 )
+from tidelog.wire.marks import Mark, MarkRequest
 from tidelog.wire.payload import Encoding
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog.wire.ranges import EMPTY, RangeSet
@@ -96,6 +97,11 @@ class PlainDevice:
         message = Message(n=0, channel=channel, body=body, kind=kind)
         payload = wire.encode(Messages(outbox=b"", messages=(message,)), Encoding.JSON)
         self.link.publish(messages_topic(self.device), payload, qos=1)
+
+    def mark(self, channel: str, seq: int) -> None:
+        """Say how far it has read, in whatever epoch."""
+        request = MarkRequest(rid=self._rng.randrange(1, 65_536), marks=(Mark(channel, 0, seq, seq),))
+        self.link.publish(sync_topic(self.device), wire.encode(request, Encoding.JSON), qos=0)
 
     def put(self, channel: str, body: bytes) -> int:
         """Send a message with a number, again and again until its receipt is in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from tidelog_service.engine.ports import (
     Head,
     KeptToken,
     Log,
+    MemberMark,
     NewRow,
     OutboxKey,
     Row,
@@ -38,6 +40,8 @@ class Shelf:
         read: channel and seq of every record that `rows` returned.
         tokens: what is kept, by device and token.
         windows: of users in channels, first and last seq that they may read; no last for members.
+        receipts: channels that tell how far members have come.
+        marks: epoch, read, delivered and version of users in channels.
     """
 
     def __init__(self, members: Mapping[str, Sequence[str]], *, rng: Random | None = None) -> None:
@@ -53,6 +57,9 @@ class Shelf:
         self.read: list[tuple[str, int]] = []
         self.tokens: dict[tuple[str, bytes], bytes] = {}
         self.windows: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self.receipts: set[str] = set()
+        self.marks: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        self._raised: Counter[str] = Counter()
         self._rng = rng
         self._numbers: dict[OutboxKey, RangeSet] = {}
         self._taken: dict[tuple[OutboxKey, int], Taken] = {}
@@ -116,6 +123,40 @@ class Shelf:
         name = next(name for name, log in self.logs.items() if log.id == channel_id)
         devices = (f"{user}-{kind}" for user in self.members[name] for kind in ("phone", "tab"))
         return tuple(device for device in devices if device not in self.revoked)
+
+    def devices_of(self, user_id: int) -> tuple[str, ...]:
+        self._check()
+        return self._devices(next(name for name, key in USERS.items() if key == user_id))
+
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
+        self._check()
+        firsts = {user: self.windows.get((user, log.name), (1, None))[0] for user in self.members[log.name]}
+        return [
+            (device, first)
+            for user, first in firsts.items()
+            if USERS[user] != user_id and first <= log.delivered
+            for device in self._devices(user)
+        ][:count_max]
+
+    def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
+        self._check()
+        found = [
+            MemberMark(user, read, delivered, version)
+            for (user, channel), (epoch, read, delivered, version) in self.marks.items()
+            if channel == log.name
+            and epoch == log.epoch
+            and version > after
+            and user in self.members[channel]
+        ]
+        return sorted(found, key=lambda one: one.version)[:count_max]
+
+    def raise_mark(self, log: Log, user_id: int) -> None:
+        user = next(name for name, key in USERS.items() if key == user_id)
+        self._raised[log.name] += 1
+        self.marks[user, log.name] = log.epoch, log.read, log.delivered, self._raised[log.name]
+
+    def _devices(self, user: str) -> tuple[str, ...]:
+        return tuple(device for kind in ("phone", "tab") if (device := f"{user}-{kind}") not in self.revoked)
 
     def readable_from(self, channel_id: int) -> int:
         self._check()
@@ -229,10 +270,18 @@ class Shelf:
         return user in self.members[channel] or self.windows.get((user, channel), (1, None))[1] is not None
 
     def _seen_by(self, user: str, log: Log) -> Log:
+        log = self._marked_by(user, log)
         first, last = self.windows.get((user, log.name), (1, None))
         if last is None:
             return replace(log, floor=max(log.floor, first))
         return replace(log, floor=max(log.floor, first), head=min(log.head, last), time=2**53 - 1, left=True)
+
+    def _marked_by(self, user: str, log: Log) -> Log:
+        epoch, read, delivered, _ = self.marks.get((user, log.name), (0, 0, 0, 0))
+        read, delivered = (read, delivered) if epoch == log.epoch else (0, 0)
+        told = log.name in self.receipts and user in self.members[log.name]
+        marks = self._raised[log.name] + 1 if told else read + delivered
+        return replace(log, receipts=told, read=read, delivered=delivered, marks=marks)
 
     def _is_enough(self, found: Sequence[Row], bytes_max: int) -> bool:
         size = sum(len(row.body) for row in found)

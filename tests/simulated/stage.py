@@ -114,13 +114,17 @@ class Stage:
         """``hall NAME USER...``: a channel whose members see what is written from joining to leaving."""
         self._do_room(channel, *members, windowed=True)
 
-    def _do_room(self, channel: str, *members: str, windowed: bool = False) -> None:
+    def _do_chat(self, channel: str, *members: str) -> None:
+        """``chat NAME USER...``: a channel with read receipts."""
+        self._do_room(channel, *members, receipts=True)
+
+    def _do_room(self, channel: str, *members: str, windowed: bool = False, receipts: bool = False) -> None:
         """``room NAME USER...``: a channel with its members."""
         for user in members:
             if user not in self._users:
                 self._users.add(user)
                 self._registry.add_user(user)
-        self._registry.add_channel(channel, members, windowed=windowed)
+        self._registry.add_channel(channel, members, windowed=windowed, receipts=receipts)
         self._do_epoch(channel, str(_EPOCH))
 
     def _do_join(self, channel: str, user: str) -> None:
@@ -373,6 +377,30 @@ class Stage:
         """``DEVICE fetch CHANNEL SEQ...``."""
         want = Want(epoch=0, seqs=RangeSet.of(map(int, seqs)), told=True)
         self.terminals[device].begin(Job(id=0, channels=(channel,), wants={channel: want}))
+
+    def _device_mark(self, device: str, channel: str, seq: str) -> None:
+        """``DEVICE mark CHANNEL SEQ``: read up to there."""
+        if device in self.plains:
+            self.plains[device].mark(channel, int(seq))
+            return
+        terminal = self.terminals[device]
+        terminal.do(lambda machine: machine.mark_read(channel, int(seq), self.timeline.now))
+
+    def _device_unread(self, device: str, channel: str) -> None:
+        """``DEVICE unread CHANNEL``: what its application sees of marks."""
+        store = self.terminals[device].store
+        snapshot = store.load()
+        (holding,) = (one for one in snapshot.holdings if one.channel == channel)
+        marks = [one for one in snapshot.marks if (one.channel, one.epoch) == (channel, holding.epoch)]
+        read = max((one.read for one in marks if not one.user), default=0)
+        count = store.written(channel, holding.epoch, above=read, besides=snapshot.user)
+        unread = (
+            f"{count} unread to {snapshot.user}" if snapshot.user else "whose device this is is not known"
+        )
+        self._lines.append(f"{channel}: {unread}")
+        for one in marks:
+            waits = " (waits)" if one.waiting else ""
+            self._lines.append(f"{one.user or 'own'}{trace.progress(one)}{waits}")
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""

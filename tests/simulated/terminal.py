@@ -60,6 +60,7 @@ class Terminal:
     Attributes:
         syncs: ids of the syncs that have not ended.
         power_cut: where it is to lose power next.
+        pages: see above.
     """
 
     def __init__(  # noqa: PLR0913 - a device has so many parts
@@ -85,7 +86,7 @@ class Terminal:
         self._witness = witness
         self._tuning = tuning
         self._codecs = codecs
-        self._pages = pages
+        self.pages = pages
         self._jobs = count(1)
         self._alarm = 0
         self.machine = self._new_machine()
@@ -151,7 +152,7 @@ class Terminal:
             chance=self._chance,
             tuning=self._tuning,
             codecs=self._codecs,
-            shelf=self.store if self._pages else None,
+            shelf=self.store if self.pages else None,
         )
 
     def _perform(self, step: Step) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from simulated.timeline import EPOCH_MS
 from tidelog.mqtt.loopback_broker import Delivery
 from tidelog.replica.ports import Holding
+from tidelog.replica.ports import Mark as Known
 from tidelog.replica.steps import (
     Arrived,
     EnrolEnded,
     Event,
+    MarkSettled,
     Membership,
     MembershipChanged,
     Preview,
@@ -19,6 +21,9 @@ from tidelog.replica.steps import (
     Renumbered,
     SyncEnded,
     Trouble,
+)
+from tidelog.replica.steps import (
+    Marked as Heard,
 )
 from tidelog.wire import payload as wire
 from tidelog.wire.enrolling import Enrol, Role, Roster
@@ -37,6 +42,7 @@ from tidelog.wire.frames import (
     SyncRequest,
 )
 from tidelog.wire.limits import SEQ_STOP
+from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member, News
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -77,6 +83,8 @@ _WORDS = {
     Estimate: "estimate",
     Enrol: "enrol",
     Roster: "roster",
+    MarkRequest: "mark",
+    Marks: "marks",
 }
 
 
@@ -99,8 +107,10 @@ def of_packet(delivery: Delivery, opened: Opened) -> list[str]:
         return [f"messages (parcel), {size}", *_parcel(frame, opened(device, frame))]
     json = " (JSON)" if encoding is Encoding.JSON else ""
     if isinstance(frame, Query | Manifest | Estimate):
-        return [f"{_WORDS[type(frame)]}{json}, {size}", *_surveyed(frame)]
-    return [f"{_WORDS[type(frame)]}{json}, {size}", *_inside(frame)]
+        inside = _surveyed(frame)
+    else:
+        inside = _marks(frame) if isinstance(frame, MarkRequest | Marks) else _inside(frame)
+    return [f"{_WORDS[type(frame)]}{json}, {size}", *inside]
 
 
 def _surveyed(frame: Query | Manifest | Estimate) -> Iterable[str]:
@@ -229,7 +239,28 @@ def _page(frame: Page) -> list[str]:
     content = frame.content
     records = [f"records, codec {content.codec}"] if content else []
     passing = [f"channel {one.place}: {shown(one.seqs)} pass" for one in frame.screened]
-    return [f"answer {frame.rid}, {'more' if frame.more else 'complete'}", *told, *gone, *passing, *records]
+    marks = [f"channel {one.place} marks {one.version}{progress(one)}" for one in frame.marks]
+    marks += [f"the device is {frame.user}'s"] if frame.user else []
+    head = f"answer {frame.rid}, {'more' if frame.more else 'complete'}"
+    return [head, *told, *gone, *passing, *records, *marks]
+
+
+def _marks(frame: MarkRequest | Marks) -> list[str]:
+    whose = f" to {frame.user}'s device" if isinstance(frame, Marks) and frame.user else ""
+    marks = [f"{one.channel} epoch {one.epoch}{progress(one)}" for one in frame.marks]
+    gone = [f"no channel {name}" for name in frame.gone] if isinstance(frame, Marks) else []
+    return [f"request {frame.rid}{whose}", *marks, *gone]
+
+
+def progress(one: Known | Mark | Marked | News | Member) -> str:
+    """How far somebody has come."""
+    come = f": read {one.read}" if one.read else ""
+    come += f", delivered {one.delivered}" if one.delivered > one.read else ""
+    others = one.others if isinstance(one, Marked | News) else None
+    if others is None:
+        return come
+    told = [f"{member.user}{progress(member)}" for member in others]
+    return f"{come}; {', '.join(told) or 'nobody else'}"
 
 
 def _told(told: Told) -> str:
@@ -251,7 +282,7 @@ def _records(records: tuple[Record, ...]) -> str:
     return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
-def of_event(event: Event) -> str:  # noqa: PLR0911 - one a type
+def of_event(event: Event) -> str:  # noqa: C901, PLR0911 - one a kind
     """What the application was told."""
     match event:
         case Receipted():
@@ -260,6 +291,13 @@ def of_event(event: Event) -> str:  # noqa: PLR0911 - one a type
             return f"message {event.n} refused: {event.error.code}"
         case Renumbered():
             return f"message {event.old} is now {event.new}"
+        case Heard():
+            return "; ".join(
+                f"{one.user or 'the user'} in {one.channel}{progress(one)}" for one in event.marks
+            )
+        case MarkSettled():
+            failed = f" failed: {event.error.code}" if event.error else " is kept"
+            return f"mark in {event.mark.channel}{progress(event.mark)}{failed}"
         case Arrived():
             seqs = RangeSet.of(record.seq for record in event.records)
             return f"arrived {event.records[0].channel} {shown(seqs)}"

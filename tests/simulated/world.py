@@ -8,7 +8,7 @@ from random import Random
 from simulated.chaos import Chaos
 from simulated.ledger import Ledger
 from simulated.network import CALM, Network
-from simulated.people import DEVICES, MEMBERS, PLAIN, readable
+from simulated.people import DEVICES, MEMBERS, PLAIN, RECEIPTS, readable
 from simulated.plain import PlainDevice
 from simulated.server import Server
 from simulated.terminal import Terminal
@@ -19,6 +19,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import KIND_DELETE, Delta, Frame, Push
+from tidelog.wire.marks import Marks
 from tidelog.wire.page_frames import Page
 from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
@@ -83,7 +84,7 @@ class World:
                 registry.add_device(user, device, secret=device)
                 self.users[device] = user
         for channel, members in MEMBERS.items():
-            registry.add_channel(channel, members)
+            registry.add_channel(channel, members, receipts=channel in RECEIPTS)
         registry.close()
         for channel in MEMBERS:
             self.renew(channel)
@@ -194,6 +195,11 @@ class World:
             plain.sync()
         assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
         self.timeline.run_until(self.timeline.now + 60.0)
+        # What arrived with that has been told by now; who gets no pushes hears of it so.
+        for terminal in self.terminals:
+            terminal.sync()
+        assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
+        self.timeline.run_until(self.timeline.now + 60.0)
 
     def _settled_all(self) -> bool:
         waiting = any(
@@ -216,4 +222,7 @@ def _channels(frame: Frame) -> list[str]:
             return [frame.part.channel]
         case PrimedPush():
             return [frame.channel]
+        case Marks():
+            assert all(not one.others or one.channel in RECEIPTS for one in frame.marks)
+            return [one.channel for one in frame.marks]
     return []

@@ -41,13 +41,14 @@ def test_everything_arrives_exactly_once(seed: int) -> None:
 
 def test_parcels_are_under_way_in_the_storm() -> None:
     """With and without records to build on, and refused for them."""
-    world = simulate(0)
-    frames = [wire.decode(packet.payload)[0] for packet in world.server.packets if _is_batch(packet)]
+    worlds = [simulate(seed) for seed in range(5, 9)]
+    packets = [packet for world in worlds for packet in world.server.packets]
+    frames = [wire.decode(packet.payload)[0] for packet in packets if _is_batch(packet)]
     parcels = [frame for frame in frames if isinstance(frame, Parcel)]
     assert len([parcel for parcel in parcels if parcel.basis]) > 10
     assert len([parcel for parcel in parcels if not parcel.basis]) > 10
     assert any(isinstance(frame, Messages) for frame in frames)
-    assert world.tally["context"]
+    assert any(world.tally["context"] for world in worlds)
 
 
 def _is_batch(packet: Packet) -> bool:

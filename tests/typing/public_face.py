@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import assert_type
 
-from tidelog import Channel, Device, Membership, OutboxEntry, Receipt, Record, SyncReport, TidelogError
+from tidelog import Channel, Device, Mark, Membership, OutboxEntry, Receipt, Record, SyncReport, TidelogError
 
 
 def uses_every_name(path: Path) -> None:
@@ -29,6 +29,9 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.remove("a/b", {"bob"}), Membership)
         assert_type(phone.leave("a/b"), Membership)
         assert_type(phone.on_membership(lambda told: texts.append(told.channel)), Callable[[], None])
+        assert_type(phone.mark_read("room1", 5), Future[Mark])
+        assert_type(phone.marks("room1"), list[Mark])
+        assert_type(phone.on_mark(lambda mark: texts.append(mark.user)), Callable[[], None])
         phone.drop("room1", [(1, 5)])
 
 

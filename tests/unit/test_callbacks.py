@@ -9,7 +9,7 @@ import pytest
 
 from stacks import eventually
 from tidelog.callbacks import Callbacks
-from tidelog.replica.ports import Record
+from tidelog.replica.ports import Mark, Record
 from tidelog.replica.steps import Membership
 
 
@@ -36,6 +36,19 @@ def test_records_come_in_order_on_one_named_thread_until_removed(callbacks: Call
     callbacks.arrived((record(4),))
     callbacks.stop()
     assert seen == [(seq, "tidelog-callbacks") for seq in (1, 2, 3)]
+
+
+def test_marks_come_to_those_who_listen_for_them(callbacks: Callbacks) -> None:
+    seen: list[Mark] = []
+    remove = callbacks.on_mark(seen.append)
+    mark = Mark(channel="room1", epoch=7, user="bob", read=5, delivered=5)
+    callbacks.marked((mark, mark))
+    callbacks.arrived((record(1),))
+    eventually(lambda: len(seen) == 2)
+    remove()
+    callbacks.marked((mark,))
+    callbacks.stop()
+    assert seen == [mark, mark]
 
 
 def test_an_exception_goes_to_on_error_and_the_next_listener_still_hears(callbacks: Callbacks) -> None:

@@ -123,7 +123,7 @@ def test_a_message_waits_in_the_outbox_until_its_receipt_and_becomes_a_record(
     assert phone.outbox() == []
     assert phone.have("room1") == [(1, 2)]
     (channel,) = phone.channels()
-    assert (channel.name, channel.head, channel.held, channel.unread) == ("room1", 1, 1, None)
+    assert (channel.name, channel.head, channel.held, channel.unread) == ("room1", 1, 1, 0)
 
 
 def test_closing_fails_what_waits_and_keeps_the_message(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tidelog.replica import endings
 from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.holdings import Holdings
+from tidelog.replica.marks import Marks
 from tidelog.replica.pages import opened_page
 from tidelog.replica.ports import Shelf
 from tidelog.replica.repairs import Repairs
@@ -39,6 +40,7 @@ class Answers:
         repairs: which they settle.
         dictionaries: which pages name.
         trust: which pages give, or shake.
+        marks: of which pages tell.
         reply_topic: on which answers come: what a record would have taken there alone.
         live: whether channels in scope are wanted beyond their heads.
     """
@@ -48,6 +50,7 @@ class Answers:
     repairs: Repairs
     dictionaries: Dictionaries
     trust: Trust
+    marks: Marks
     reply_topic: str
     live: bool
 
@@ -83,6 +86,9 @@ class Answers:
         news = opened.account.digest != answered.question.account.digest
         for part in opened.parts:
             news = self._take(part, answered.job, effects) or news
+        self.marks.know(page.user, effects)
+        for channel, epoch, told in opened.news:
+            self.marks.take_news(channel, epoch, told, now, effects)
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
 
     def manifest(self, frame: Manifest, answered: Open, *, now: float, effects: Effects) -> None:

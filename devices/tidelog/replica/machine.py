@@ -17,6 +17,7 @@ from tidelog.replica.asking import Ability
 from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.enrolments import Enrolments
 from tidelog.replica.holdings import Holdings
+from tidelog.replica.marks import Marks
 from tidelog.replica.mending import Mending
 from tidelog.replica.outbox import Outbox
 from tidelog.replica.parcels import Parcels
@@ -32,10 +33,11 @@ from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.enrolling import Enrol, Roster
-from tidelog.wire.errors import Code, ProtocolError, TidelogError, error_for
+from tidelog.wire.errors import Code, ProtocolError, TidelogError, UsageError, error_for
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Push, Receipts
 from tidelog.wire.limits import CONTEXT_BYTES_MAX
+from tidelog.wire.marks import Marks as MarksFrame
 from tidelog.wire.page_frames import Page
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -108,12 +110,15 @@ class Machine:
         self._settlement = Settlement(outbox=self.outbox, holdings=holdings, repairs=repairs)
         self._pushes = Pushes(holdings=holdings, repairs=repairs, priming=self._priming)
         self._enrolments = Enrolments(tuning=tuning, chance=chance, holdings=holdings, repairs=repairs)
+        self._delivered_delay = tuning.delivered_delay
+        self.marks = Marks(snapshot.marks, snapshot.user, tuning=tuning, chance=chance)
         self._answers = Answers(
             requests=requests,
             holdings=holdings,
             repairs=repairs,
             dictionaries=self._dictionaries,
             trust=trust,
+            marks=self.marks,
             reply_topic=topics.reply_topic(device),
             live=tuning.live,
         )
@@ -125,7 +130,7 @@ class Machine:
         # A dictionary waits until nothing else is to be asked for.
         fetch = self._dictionaries.due() if self._requests.due() is None else None
         enrol = self._enrolments.due()
-        times = (self.outbox.due(), self._requests.due(), self._mending.due(), fetch, enrol)
+        times = (self.outbox.due(), self._requests.due(), self._mending.due(), enrol, self.marks.due(), fetch)
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
@@ -213,6 +218,23 @@ class Machine:
             return Step()
         return Step(changes=Changes(dropped=((channel, holding.epoch, seqs),), holdings=(holding,)))
 
+    def mark_read(self, channel: str, seq: int, now: float) -> Step:
+        """The user has read a channel up to a seq; told with the next `tick`, and its end by `MarkSettled`.
+
+        Raises:
+            UsageError: the device does not know the channel (``no_channel``).
+        """
+        holding = self.holdings.get(channel)
+        if holding is None:
+            raise UsageError(
+                f"this device knows no channel {channel!r}",
+                code="no_channel",
+                hint="sync first; `tidelog sync` brings the channels of its user",
+            )
+        effects = Effects()
+        self.marks.read(holding, seq, now, effects)
+        return effects.step()
+
     # Inputs: the link's
 
     def connected(self, now: float) -> Step:
@@ -222,6 +244,7 @@ class Machine:
         self.outbox.restart()
         self._parcels.restart()
         self._mending.resume(now)
+        self.marks.restart(now)
         effects = Effects(seconds=self._seconds and not self._seconds_kept)
         self._seconds_kept = self._seconds
         self._emit(now, effects)
@@ -255,6 +278,10 @@ class Machine:
             return Step()
         handler(self, frame, size, now, effects)
         self._pushes.take_waiting(now, effects)
+        if not isinstance(frame, Receipts):
+            # That its own messages have arrived there goes without saying.
+            answer = isinstance(frame, Page | Delta)
+            self._deliver(now if answer else now + self._delivered_delay, effects)
         self._emit(now, effects)
         return effects.step()
 
@@ -279,6 +306,9 @@ class Machine:
         self._send_messages(now, effects)
         for enrol in self._enrolments.next(now):
             self._publish(topics.sync_topic(self._device), enrol, effects)
+        marks = self.marks.next(self.holdings, now, effects)
+        if marks is not None:
+            self._publish(topics.sync_topic(self._device), marks, effects)
         self._mending.tend(now, effects)
         while isinstance(
             request := self._requests.next(self.holdings, self._trust.tokens, now, plain=self._plain), Spent
@@ -289,6 +319,12 @@ class Machine:
         fetch = self._dictionaries.next(now) if self._requests.due() is None else None
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
+
+    def _deliver(self, due: float, effects: Effects) -> None:
+        """What has arrived in this step, of channels whose members are to hear of it."""
+        concerned = {*effects.holdings, *(channel for channel, user in effects.marks if not user)}
+        known = self.holdings.by_channel
+        self.marks.deliver([known[channel] for channel in concerned if channel in known], due, effects)
 
     def _plain(self, job: Job) -> bool:
         return self._seconds or self._priming.plain(job, self.holdings)
@@ -312,7 +348,11 @@ class Machine:
         if frame.outbox != self.outbox.id:
             self.strays += 1
             return
+        self.marks.know(frame.author, effects)
         self._settlement.take(frame, now, effects)
+
+    def _on_marks(self, frame: MarksFrame, _size: int, now: float, effects: Effects) -> None:
+        self.marks.take(frame, self.holdings, now, effects)
 
     def _on_delta(self, delta: Delta, size: int, now: float, effects: Effects) -> None:
         answered = self._answered(delta.rid, size)
@@ -381,8 +421,16 @@ class Machine:
             self.strays += 1  # the answer to another try has said so
         elif self._parcels.refused(fault.code):
             self.outbox.recall(based=fault.code is Code.CONTEXT)
-        elif not self._dictionaries.refused(fault, now) and not self._enrolments.refused(fault, now, effects):
+        elif not self._refused(fault, now, effects):
             effects.events.append(Trouble(error=error_for(fault.code, fault.text)))
+
+    def _refused(self, fault: Fault, now: float, effects: Effects) -> bool:
+        """Whether it is about one of the requests that are made beside syncs."""
+        return (
+            self._dictionaries.refused(fault, now)
+            or self._enrolments.refused(fault, now, effects)
+            or self.marks.refused(fault, now, effects)
+        )
 
     def _on_roster(self, roster: Roster, _size: int, now: float, effects: Effects) -> None:
         if not self._enrolments.heard(roster, now, effects):
@@ -399,4 +447,5 @@ class Machine:
         Manifest: _on_manifest,
         Estimate: _on_estimate,
         Roster: _on_roster,
+        MarksFrame: _on_marks,
     }

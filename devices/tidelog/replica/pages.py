@@ -12,6 +12,7 @@ from tidelog.replica.held import ShelfHeld
 from tidelog.replica.ports import Shelf
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Part, Record
+from tidelog.wire.marks import News
 from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing, Standings
@@ -25,11 +26,13 @@ class Opened:
         parts: what it says of channels, as a `Delta` would.
         account: what the service takes the device to have once it has the page.
         dead: channel, epoch and seqs of records that are no more, as what is still to come will say.
+        news: channel, epoch and what is told of its marks.
     """
 
     parts: tuple[Part, ...]
     account: Standings
     dead: tuple[tuple[str, int, RangeSet], ...] = ()
+    news: tuple[tuple[str, int, News], ...] = ()
 
 
 def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
@@ -64,7 +67,10 @@ def opened_page(page: Page, question: Question, shelf: Shelf) -> Opened:
         for channel, seqs in accounted(arrival.records).items():
             account.add(channel, seqs)
     dead = tuple((channel, one.epoch, one.dead) for channel, one in named.items() if one.dead)
-    return Opened(parts=parts, account=account, dead=dead)
+    account.learn(page.marks)
+    standings = list(account)
+    news = tuple((standings[one.place].channel, standings[one.place].epoch, one) for one in page.marks)
+    return Opened(parts=parts, account=account, dead=dead, news=news)
 
 
 def _screened(account: Standings, page: Page) -> list[Standing]:

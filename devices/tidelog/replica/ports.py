@@ -104,6 +104,29 @@ class OutboxEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How far a user has come in a channel.
+
+    Attributes:
+        channel: the channel's name.
+        epoch: the log's incarnation that the seqs are of.
+        user: the member whose it is; empty for this device's own user.
+        read: everything up to this seq was read; 0 for nothing.
+        delivered: everything up to this seq has arrived on a device of the user's; no less than ``read``.
+        receipts: of the own user's: whether members of the channel hear of each other's marks.
+        waiting: of the own user's: whether the service's word that it has the mark is still to come.
+    """
+
+    channel: str
+    epoch: int
+    user: str = ""
+    read: int = 0
+    delivered: int = 0
+    receipts: bool = False
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a machine needs to go on after a restart; records stay in the store.
 
@@ -115,6 +138,8 @@ class Snapshot:
         tokens: one a scope, the last used last.
         dictionaries: ids of the trained dictionaries, the oldest first.
         seconds: whether times were ever taken in whole seconds.
+        marks: one a channel and user.
+        user: whose device it is; empty where nothing has said so yet.
     """
 
     outbox_id: bytes
@@ -124,6 +149,8 @@ class Snapshot:
     tokens: tuple[Token, ...] = ()
     dictionaries: tuple[int, ...] = ()
     seconds: bool = False
+    marks: tuple[Mark, ...] = ()
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +161,8 @@ class Changes:
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
     ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
     scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
-    dictionaries in ``outworn`` go, ``dictionaries`` are put.
+    dictionaries in ``outworn`` go, ``dictionaries`` are put, ``marks`` replace those of the same channel and
+    user, ``user`` is kept where it is not empty.
 
     Attributes:
         records: ``(epoch, record)`` pairs.
@@ -153,6 +181,8 @@ class Changes:
     outworn: tuple[int, ...] = ()
     dictionaries: tuple[Dictionary, ...] = ()
     seconds: bool = False
+    marks: tuple[Mark, ...] = ()
+    user: str = ""
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -161,6 +191,7 @@ class Changes:
             or (self.queued or self.settled or self.next_n)
             or (self.forgotten or self.tokens)
             or (self.outworn or self.dictionaries or self.seconds)
+            or (self.marks or self.user)
         )
 
 
@@ -207,6 +238,13 @@ class Store(Shelf, Protocol):
 
     def weight(self, channel: str, epoch: int) -> Weight:
         """How many records of the channel are in the store, and their bodies' bytes; reads no record."""
+        ...
+
+    def written(self, channel: str, epoch: int, *, above: int, besides: str) -> int:
+        """How many messages above a seq others than a user wrote: records of kind 0, or from 16 on.
+
+        By an index that leaves bodies out: work grows with what is counted.
+        """
         ...
 
     def close(self) -> None:

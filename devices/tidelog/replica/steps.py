@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record
+from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Outgoing, Record
 from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.ranges import RangeSet
@@ -140,6 +140,21 @@ Found = Preview | tuple[Listing, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """Somebody has come further, by the service's word: another member, or the user on another device."""
+
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkSettled:
+    """The service has the own user's mark of a channel, or there is nothing to have it of."""
+
+    mark: Mark
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncEnded:
     """A sync is over: with a report, or with an error.
 
@@ -192,7 +207,18 @@ class Trouble:
     error: TidelogError
 
 
-Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | EnrolEnded | MembershipChanged | Trouble
+Event = (
+    Receipted
+    | Refused
+    | Renumbered
+    | Arrived
+    | Marked
+    | MarkSettled
+    | SyncEnded
+    | EnrolEnded
+    | MembershipChanged
+    | Trouble
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +243,7 @@ class Effects:
 
     Attributes:
         holdings: by channel, the last word on each.
+        marks: by channel and user, the last word on each.
     """
 
     records: list[tuple[int, Record]] = field(default_factory=list)
@@ -230,6 +257,8 @@ class Effects:
     outworn: tuple[int, ...] = ()
     dictionaries: list[Dictionary] = field(default_factory=list)
     seconds: bool = False
+    marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
+    user: str = ""
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -263,5 +292,7 @@ class Effects:
             outworn=self.outworn,
             dictionaries=tuple(self.dictionaries),
             seconds=self.seconds,
+            marks=tuple(self.marks.values()),
+            user=self.user,
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

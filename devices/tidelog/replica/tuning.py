@@ -28,6 +28,7 @@ class Tuning:
         resume_delay: how long after a reconnect the device waits before it tops up by itself, so that a
             sync that the application asks for at once makes that needless.
         repair_tries: repairs of one gap without progress before it becomes a visible state.
+        delivered_delay: how long what has arrived may wait for more before others are told of it.
         batch_messages: messages in one packet.
         flight_batches: packets of messages that may wait for receipts at once.
     """
@@ -41,6 +42,7 @@ class Tuning:
     repair_delay: float = 2.0
     resume_delay: float = 1.0
     repair_tries: int = 3
+    delivered_delay: float = 1.0
     batch_messages: int = 100
     flight_batches: int = 8
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
 from tidelog.replica.tokens import Token
-from tidelog.wire.limits import OUTBOX_ID_BYTES
+from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE
+from tidelog.wire.limits import OUTBOX_ID_BYTES, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
 
 
@@ -64,6 +65,8 @@ class MemoryStore:
         self._logs: dict[tuple[str, int], _Log] = {}
         self._dictionaries: dict[int, Dictionary] = {}
         self._seconds = False
+        self._marks: dict[tuple[str, str], Mark] = {}
+        self._user = ""
 
     def load(self) -> Snapshot:
         """Read what a machine starts from."""
@@ -76,6 +79,8 @@ class MemoryStore:
                 tokens=tuple(self._tokens.values()),
                 dictionaries=tuple(self._dictionaries),
                 seconds=self._seconds,
+                marks=tuple(self._marks[key] for key in sorted(self._marks)),
+                user=self._user,
             )
 
     def apply(self, changes: Changes) -> None:
@@ -100,6 +105,8 @@ class MemoryStore:
                 self._dictionaries.pop(number, None)
             self._dictionaries.update((one.id, one) for one in changes.dictionaries)
             self._seconds |= changes.seconds
+            self._marks.update(((one.channel, one.user), one) for one in changes.marks)
+            self._user = changes.user or self._user
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""
@@ -113,6 +120,13 @@ class MemoryStore:
             log = self._logs.get((channel, epoch))
             return Weight(records=len(log.seqs), body_bytes=log.body_bytes) if log else Weight()
 
+    def written(self, channel: str, epoch: int, *, above: int, besides: str) -> int:
+        """How many messages above a seq others than a user wrote."""
+        with self._lock:
+            log = self._logs.get((channel, epoch))
+            found = log.between(above + 1, SEQ_STOP, len(log.seqs)) if log else []
+            return sum(one.author != besides and _is_message(one.kind) for one in found)
+
     def dictionary(self, number: int) -> Dictionary | None:
         """The trained dictionary of this id, or ``None``."""
         with self._lock:
@@ -120,3 +134,7 @@ class MemoryStore:
 
     def close(self) -> None:
         """Do nothing: the content stays for the next machine, as a file would."""
+
+
+def _is_message(kind: int) -> bool:
+    return kind == KIND_MESSAGE or kind >= KIND_APPLICATION_FIRST

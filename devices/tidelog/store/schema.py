@@ -64,6 +64,17 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # Cut times cannot be made whole again: what a store once took, it takes for good.
         "ALTER TABLE meta ADD COLUMN seconds INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # The device's own user is the empty one: its name may not be known yet.
+        """CREATE TABLE marks (
+             channel TEXT NOT NULL, user TEXT NOT NULL, epoch INTEGER NOT NULL, read INTEGER NOT NULL,
+             delivered INTEGER NOT NULL, receipts INTEGER NOT NULL, waiting INTEGER NOT NULL,
+             PRIMARY KEY (channel, user)) WITHOUT ROWID""",
+        "ALTER TABLE meta ADD COLUMN user TEXT NOT NULL DEFAULT ''",
+        # Messages by others are counted without their bodies, which lie in the rows of the table itself.
+        """CREATE INDEX records_written ON records (channel_id, epoch, seq, author, kind)
+             WHERE kind = 0 OR kind >= 16""",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

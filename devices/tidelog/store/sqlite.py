@@ -12,7 +12,7 @@ from typing import Any
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
-from tidelog.store import dictionaries, rows, schema
+from tidelog.store import dictionaries, marks, rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
 from tidelog.wire.errors import UsageError
@@ -32,6 +32,7 @@ _COUNT = """INSERT INTO counts (channel_id, epoch, records, body_bytes) VALUES (
     SET records = records + excluded.records, body_bytes = body_bytes + excluded.body_bytes"""
 _WEIGHT = """SELECT records, body_bytes FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ?"""
+_META = "SELECT outbox_id, next_n, seconds, user FROM meta"
 _TOKENS = "SELECT scope, token, account, dictionary FROM tokens ORDER BY id"
 _HOLDINGS = """SELECT name, epoch, have, wanted, head, floor, gone
     FROM holdings JOIN channels ON channels.id = holdings.channel_id ORDER BY name"""
@@ -88,7 +89,7 @@ class SqliteStore:
         """
         with self._reading():
             fetch = self._connection.execute
-            outbox_id, next_n, seconds = fetch("SELECT outbox_id, next_n, seconds FROM meta").fetchone()
+            outbox_id, next_n, seconds, user = fetch(_META).fetchone()
             return Snapshot(
                 outbox_id=outbox_id,
                 next_n=next_n,
@@ -97,6 +98,8 @@ class SqliteStore:
                 tokens=tuple(map(rows.token, fetch(_TOKENS))),
                 dictionaries=dictionaries.ids(self._connection),
                 seconds=bool(seconds),
+                marks=marks.read(self._connection),
+                user=user,
             )
 
     def apply(self, changes: Changes) -> None:
@@ -124,6 +127,7 @@ class SqliteStore:
                 [rows.token_row(token) for token in changes.tokens],
             )
             dictionaries.apply(self._connection, changes)
+            marks.apply(self._connection, changes)
             if changes.seconds:
                 self._connection.execute("UPDATE meta SET seconds = 1")
 
@@ -151,6 +155,15 @@ class SqliteStore:
         with self._reading():
             row = self._connection.execute(_WEIGHT, (channel, epoch)).fetchone()
             return Weight(records=row[0], body_bytes=row[1]) if row else Weight()
+
+    def written(self, channel: str, epoch: int, *, above: int, besides: str) -> int:
+        """How many messages above a seq others than a user wrote; see `Store.written`.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return marks.written(self._connection, channel, epoch, above=above, besides=besides)
 
     def dictionary(self, number: int) -> Dictionary | None:
         """The trained dictionary of this id, or ``None``.

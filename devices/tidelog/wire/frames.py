@@ -4,7 +4,7 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`; `Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -42,6 +43,7 @@ class Type(IntEnum):
     RESYNC = 3
     FETCH = 4
     PARCEL = 5
+    MARK = 6
     QUERY = 7
     ENROL = 10
     RECEIPTS = 17
@@ -51,6 +53,7 @@ class Type(IntEnum):
     FAULT = 21
     PRIMED = 22
     PIECE = 23
+    MARKS = 24
     MANIFEST = 25
     ESTIMATE = 26
     ROSTER = 30
@@ -314,4 +317,6 @@ Frame = (
     | Estimate
     | Enrol
     | Roster
+    | MarkRequest
+    | Marks
 )

@@ -13,6 +13,7 @@ from tidelog.wire import (
     fields,
     json_dictionaries,
     json_enrolling,
+    json_marks,
     json_messages,
     json_primed,
     json_queries,
@@ -25,6 +26,7 @@ from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import REQUEST_ID_STOP
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -45,6 +47,8 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "estimate": json_queries.to_estimate,
     "enrol": json_enrolling.to_enrol,
     "roster": json_enrolling.to_roster,
+    "mark": json_marks.to_request,
+    "marks": json_marks.to_marks,
 }
 
 
@@ -64,6 +68,8 @@ def encode(frame: Frame) -> bytes:
         return jsontext.dumps(_queried(frame))
     if isinstance(frame, Enrol | Roster):
         return jsontext.dumps(json_enrolling.written(frame))
+    if isinstance(frame, MarkRequest | Marks):
+        return jsontext.dumps(json_marks.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -140,6 +140,12 @@ DICTIONARY_DEFLATED_BYTES_MAX: Final = 65_600
 CONTEXT_RECORDS_MAX: Final = 128
 """Records that prime a push: twice as many save 2 bytes of 70 of chat, and are lacked more often."""
 
+MARKS_MAX: Final = 256
+"""Channels in a frame of marks, and members told of a channel at once: a service writes a row for each."""
+
+MARK_VERSION_STOP: Final = 2**54
+"""Versions of a channel's marks are below this: the sum of two seqs is one."""
+
 CONTEXT_BODY_BYTES_MAX: Final = 1_024
 """A body of a record that primes a push; larger ones are passed over: they crowd out many small ones."""
 

@@ -14,6 +14,7 @@ from tidelog.wire import (
     fields,
     packed_dictionaries,
     packed_enrolling,
+    packed_marks,
     packed_messages,
     packed_pages,
     packed_parcels,
@@ -28,6 +29,7 @@ from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
+from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -38,7 +40,7 @@ FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensibl
 _TYPE_BITS: Final = 5
 _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
-_REQUESTS: Final = tuple(_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ENROL))
+_REQUESTS: Final = tuple(_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ENROL, Type.MARK))
 """Those that begin with an array that begins with a rid."""
 
 _WHOLE: Final[dict[int, Callable[[bytes], Frame]]] = {
@@ -56,6 +58,8 @@ _FAMILIES: Final[dict[int, Callable[[int, list[Value]], Frame]]] = {
     Type.ESTIMATE: packed_queries.read,
     Type.ENROL: packed_enrolling.read,
     Type.ROSTER: packed_enrolling.read,
+    Type.MARK: packed_marks.read,
+    Type.MARKS: packed_marks.read,
 }
 """Readers of frames that come in families, each in a module of its own."""
 
@@ -86,6 +90,8 @@ def encode(frame: Frame) -> bytes:
             kind, items = packed_queries.written(frame)
         case Enrol() | Roster():
             kind, items = packed_enrolling.written(frame)
+        case MarkRequest() | Marks():
+            kind, items = packed_marks.written(frame)
         case _:
             kind, items = _written(frame)
     return _FIRST_BYTES[kind] + cbor.dumps(items)

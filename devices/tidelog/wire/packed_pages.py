@@ -6,9 +6,9 @@ Beside CBOR arrays for what is rare, both are fields of fixed size (SPEC.md, "Re
 from __future__ import annotations
 
 from itertools import accumulate, chain, islice, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
-from tidelog.wire import cbor, fields, models, runs, series, varint
+from tidelog.wire import cbor, fields, models, packed_marks, runs, series, varint
 from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.layout import Layout
@@ -20,13 +20,16 @@ from tidelog.wire.limits import (
     STATEMENTS_MAX,
     TOKEN_BYTES,
 )
+from tidelog.wire.marks import News
 from tidelog.wire.packed_sync import from_statements, to_set, to_statements
 from tidelog.wire.page_frames import Content, Page, Resync, Screened
 from tidelog.wire.standings import Change, Growth, Told
 
 REST: Final = Layout(what="a resync", required=0, defaults=(b"", 0, [], []), extensible=True)
 CHANGE: Final = Layout(what="a change", required=2, defaults=(b"",))
-HEADER: Final = Layout(what="a page's header", required=0, defaults=([], b"", [], 0, []), extensible=True)
+HEADER: Final = Layout(
+    what="a page's header", required=0, defaults=([], b"", [], 0, [], "", []), extensible=True
+)
 TOLD: Final = Layout(what="what a page tells", required=1, defaults=(None, 1, b"", b""))
 NAMES: Final = Layout(what="new names", required=0, defaults=([], []))
 
@@ -124,13 +127,28 @@ def _to_changes(items: object) -> tuple[Change, ...]:
 # Pages
 
 
+class _Header(NamedTuple):
+    told: tuple[Told, ...] = ()
+    token: bytes = b""
+    gone: tuple[str, ...] = ()
+    dictionary: int = 0
+    marks: tuple[News, ...] = ()
+    user: str = ""
+    screened: tuple[Screened, ...] = ()
+
+
+_NOTHING: Final = _Header()
+
+
 def from_page(frame: Page) -> bytes:
     """Write a page, without the first byte."""
     screened: list[Value] = list(
         chain.from_iterable([one.place, runs.encode(one.seqs)] for one in frame.screened)
     )
+    marks = packed_marks.from_news(frame.marks)
     told = _from_told(frame.told)
-    header = HEADER.trimmed([told, frame.token, list(frame.gone), frame.dictionary, screened])
+    gone: list[Value] = list(frame.gone)
+    header = HEADER.trimmed([told, frame.token, gone, frame.dictionary, marks, frame.user, screened])
     content = frame.content
     flags = (_MORE if frame.more else 0) | (_HEADER if header else 0)
     if content is not None:
@@ -183,29 +201,20 @@ def to_page(payload: bytes) -> Page:
     if len(payload) > at and not flags:
         raise ProtocolError("a page with needless flags")
     rest = payload[at + 1 :]
-    told: tuple[Told, ...] = ()
-    gone: tuple[str, ...] = ()
-    token, dictionary = b"", 0
-    screened: tuple[Screened, ...] = ()
+    header = _NOTHING
     if flags & _HEADER:
-        header, rest = _cut(rest)
-        told, token, gone, dictionary, screened = _to_header(header)
+        data, rest = _cut(rest)
+        header = _to_header(data)
     return Page(
         rid=int.from_bytes(payload[1:at]),
         more=bool(flags & _MORE),
-        told=told,
-        gone=gone,
-        token=token,
-        dictionary=dictionary,
-        screened=screened,
         content=_to_content(flags, rest),
+        **header._asdict(),
     )
 
 
-def _to_header(
-    data: bytes,
-) -> tuple[tuple[Told, ...], bytes, tuple[str, ...], int, tuple[Screened, ...]]:
-    told_, token, gone_, dictionary, screened = HEADER.filled(cbor.loads(data, start=0))
+def _to_header(data: bytes) -> _Header:
+    told_, token, gone_, dictionary, marks, user, screened = HEADER.filled(cbor.loads(data, start=0))
     rows = [TOLD.filled(item) for item in fields.items(told_, STATEMENTS_MAX, "channels")]
     epochs = series.read_epochs([row[1] for row in rows])
     told = tuple(
@@ -224,11 +233,13 @@ def _to_header(
     fields.distinct([*[one.channel for one in told], *gone], "channels of a page")
     if len(fields.octets(token, "a token")) not in (0, TOKEN_BYTES):
         raise ProtocolError(f"a token is not {TOKEN_BYTES} bytes")
-    return (
+    return _Header(
         told,
         fields.octets(token, "a token"),
         tuple(gone),
         fields.uint(dictionary, DICTIONARY_STOP, "a dictionary"),
+        packed_marks.to_news(marks),
+        packed_marks.to_user(user),
         _to_screened(screened),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tidelog.wire.marks import News
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
@@ -108,6 +109,8 @@ class Page:
         dictionary: id of a dictionary that the device would gain from; 0 for none.
         screened: in the answer to a filter, by place: the only seqs lacking that the page's parts are about.
         content: the records; ``None`` for none.
+        marks: how far users have come, of channels where the account does not have it.
+        user: whose device it is, with the first marks of an account; else empty.
     """
 
     rid: int
@@ -118,3 +121,5 @@ class Page:
     dictionary: int = 0
     screened: tuple[Screened, ...] = ()
     content: Content | None = None
+    marks: tuple[News, ...] = ()
+    user: str = ""

@@ -17,9 +17,10 @@ import cbor2
 from tidelog.wire import varint
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.limits import DIGEST_STOP, SEQ_STOP, STATEMENTS_MAX
+from tidelog.wire.marks import News
 from tidelog.wire.ranges import EMPTY, RangeSet
 
-_MARK_BYTES: Final = 4
+_SHARE_BYTES: Final = 4
 _END: Final = b"\0"
 
 
@@ -33,6 +34,7 @@ class Standing:
         have: the seqs that it has accounted for.
         floor: the lowest seq that it knows can still be had; 0 where it was told that the channel is gone.
         want: the seqs that it asks for; ``None`` means all. Not part of what a token stands for.
+        marks: which version of the channel's marks it was told last; 0 for none.
     """
 
     channel: str
@@ -40,6 +42,7 @@ class Standing:
     have: RangeSet = EMPTY
     floor: int = 1
     want: RangeSet | None = None
+    marks: int = 0
 
     @property
     def head(self) -> int:
@@ -71,11 +74,12 @@ class Standing:
         kept = RangeSet([(low, max(low, head + 1))])
         return (kept if self.want is None else kept & self.want) - self.have
 
-    def mark(self) -> int:
-        """Its share of the digest: BLAKE2b (RFC 7693) over name, epoch, floor and runs, as a number."""
-        edges = chain((self.epoch, self.floor), chain.from_iterable(self.have.runs))
+    def share(self) -> int:
+        """Its share of the digest: BLAKE2b (RFC 7693) over all that it says, as a number."""
+        marks = (self.marks,) if self.marks else ()
+        edges = chain((self.epoch, self.floor), chain.from_iterable(self.have.runs), marks)
         told = self.channel.encode() + _END + varint.encode(edges)
-        return int.from_bytes(blake2b(told, digest_size=_MARK_BYTES).digest())
+        return int.from_bytes(blake2b(told, digest_size=_SHARE_BYTES).digest())
 
 
 class Growth(NamedTuple):
@@ -130,21 +134,21 @@ class Standings:
         standings: a channel each, at most once.
     """
 
-    __slots__ = ("_by_channel", "_marks")
+    __slots__ = ("_by_channel", "_shares")
 
     def __init__(self, standings: Iterable[Standing] = ()) -> None:
         """See the class."""
         self._by_channel = {standing.channel: standing for standing in standings}
-        self._marks = {name: one.mark() for name, one in self._by_channel.items()}
+        self._shares = {name: one.share() for name, one in self._by_channel.items()}
 
     @property
     def digest(self) -> int:
-        """The sum of all marks, each times twice its place and 1, below 2^32.
+        """The sum of all shares, each times twice its place and 1, below 2^32.
 
         Where the channels stand is in it: a device and a service that differ in that name others by a place.
         """
-        weighted = zip(count(1, 2), self._marks.values(), strict=False)
-        return sum(weight * mark for weight, mark in weighted) % DIGEST_STOP
+        weighted = zip(count(1, 2), self._shares.values(), strict=False)
+        return sum(weight * share for weight, share in weighted) % DIGEST_STOP
 
     def __iter__(self) -> Iterator[Standing]:
         """The standings in their order."""
@@ -180,23 +184,23 @@ class Standings:
         """Another one that changes by itself."""
         made = Standings()
         made._by_channel = dict(self._by_channel)
-        made._marks = dict(self._marks)
+        made._shares = dict(self._shares)
         return made
 
     def put(self, standing: Standing) -> None:
         """Replace a channel's standing where it is, or add it at the end."""
         self._by_channel[standing.channel] = standing
-        self._marks[standing.channel] = standing.mark()
+        self._shares[standing.channel] = standing.share()
 
     def remove(self, channel: str) -> None:
         """Forget a channel; those after it move up."""
         if channel in self._by_channel:
-            del self._by_channel[channel], self._marks[channel]
+            del self._by_channel[channel], self._shares[channel]
 
     def add(self, channel: str, seqs: RangeSet) -> None:
         """Account for more seqs of a channel that is in it."""
         old = self._by_channel[channel]
-        self.put(Standing(channel, old.epoch, old.have | seqs, old.floor, old.want))
+        self.put(Standing(channel, old.epoch, old.have | seqs, old.floor, old.want, old.marks))
 
     def change(self, grown: Iterable[Growth], changes: Iterable[Change]) -> None:
         """Take what a device says became of channels since.
@@ -210,7 +214,8 @@ class Standings:
             self.add(name, _above(self._by_channel[name].have, size))
         for index, added, dropped in changes:
             old = self._by_channel[_named(names, index)]
-            self.put(Standing(old.channel, old.epoch, (old.have - dropped) | added, old.floor))
+            have = (old.have - dropped) | added
+            self.put(Standing(old.channel, old.epoch, have, old.floor, marks=old.marks))
 
     def tell(self, told: Collection[Told], gone: Collection[str]) -> None:
         """Take what a page tells beside records; both sides do it before they look at its parts.
@@ -225,12 +230,22 @@ class Standings:
             raise ProtocolError("a page tells of a channel twice")
         for name, (_, epoch, floor, voids, _) in zip(names, told, strict=True):
             old = self._by_channel.get(name)
-            have = old.have if old is not None and old.epoch == epoch else EMPTY
-            self.put(Standing(name, epoch, have | voids, floor, old.want if old else None))
+            have, marks = (old.have, old.marks) if old is not None and old.epoch == epoch else (EMPTY, 0)
+            self.put(Standing(name, epoch, have | voids, floor, old.want if old else None, marks))
         for name in gone:
             if name in self:
                 self.put(replace(self._by_channel[name], floor=0))
         self._shrink()
+
+    def learn(self, news: Iterable[News]) -> None:
+        """Take what a page tells of marks, once it has told everything else.
+
+        Raises:
+            ProtocolError: a place is outside the account.
+        """
+        names = self.names()
+        for one in news:
+            self.put(replace(self._by_channel[_named(names, one.place)], marks=one.version))
 
     def _shrink(self) -> None:
         """Make room for channels that can be had: of those that cannot, the first go."""
@@ -289,7 +304,7 @@ def _above(seqs: RangeSet, size: int) -> RangeSet:
 
 def dump(standings: Iterable[Standing]) -> bytes:
     """An account as it lies in a store."""
-    return cbor2.dumps([[one.channel, one.epoch, one.floor, _runs(one.have)] for one in standings])
+    return cbor2.dumps([_row(one) for one in standings])
 
 
 def load(blob: bytes) -> Standings:
@@ -299,9 +314,15 @@ def load(blob: bytes) -> Standings:
         ValueError: the blob is damaged; cbor2's errors too.
     """
     return Standings(
-        Standing(channel, epoch, RangeSet(zip(edges[::2], edges[1::2], strict=True)), floor)
-        for channel, epoch, floor, edges in cbor2.loads(blob)
+        Standing(channel, epoch, RangeSet(zip(edges[::2], edges[1::2], strict=True)), floor, marks=sum(marks))
+        for channel, epoch, floor, edges, *marks in cbor2.loads(blob)
     )
+
+
+def _row(one: Standing) -> list[object]:
+    """Without marks as in versions that had none."""
+    row = [one.channel, one.epoch, one.floor, _runs(one.have)]
+    return [*row, one.marks] if one.marks else row
 
 
 def _runs(seqs: RangeSet) -> list[int]:

@@ -43,6 +43,14 @@ def add(
             "as long as they are members.",
         ),
     ] = False,
+    read_receipts: Annotated[
+        bool,
+        typer.Option(
+            "--read-receipts",
+            help="Members hear how far others have read, and what has arrived on their devices; else only a "
+            "user's own devices do.",
+        ),
+    ] = False,
     data: options.Data = Path("data"),
     as_json: options.Json = False,
 ) -> None:
@@ -52,10 +60,10 @@ def add(
         raise UsageError("a channel needs a name or --direct A B", hint="tidelog channel add --help")
     with opened_registry(data, create=True) as registry:
         if direct:
-            name, members = registry.add_direct(*direct), list(direct)
+            name, members = registry.add_direct(*direct, receipts=read_receipts), list(direct)
         else:
             name, members = words[0], list(dict.fromkeys([*members, *words[1:]]))
-            registry.add_channel(name, members, windowed=windowed)
+            registry.add_channel(name, members, windowed=windowed, receipts=read_receipts)
     if as_json:
         print_json({"channel": name, "members": members})
     else:

@@ -10,6 +10,7 @@ from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog_service.engine.accounts import Accounts
@@ -19,6 +20,8 @@ from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.enrolling import NoRolls, Serving
 from tidelog_service.engine.gathering import Count, Gathering, is_foreign
 from tidelog_service.engine.ingest import Add, Draft, Ingested, ingest
+from tidelog_service.engine.marking import Asked as Marked
+from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
 from tidelog_service.engine.ports import Press, Store
@@ -88,6 +91,7 @@ class Engine:
             bounds=self._bounds,
             tally=self.tally,
         )
+        self._marking = Marking(store, attendance=self._attendance, rates=self._rates, tally=self.tally)
         self.accounts = Accounts()
         self.sightings = Sightings()
 
@@ -181,8 +185,18 @@ class Engine:
             self.tally["rejected_" + code.word] += count
 
     def _answer_all(self, requests: Sequence[Question], now_ms: int) -> Iterator[Reply]:
+        """Marks first: a page of the same batch then tells them."""
+        marks = [
+            Marked(one.terminal, one.frame, one.encoding, one.size)
+            for one in requests
+            if isinstance(one.frame, MarkRequest)
+        ]
+        if marks:
+            yield from self._marking.answer(marks, now_ms)
         paged: list[Asked] = []
         for question in requests:
+            if isinstance(question.frame, MarkRequest):
+                continue
             if isinstance(question.frame, Enrol):
                 yield from self._enrol(question, question.frame, now_ms)
                 continue

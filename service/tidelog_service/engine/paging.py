@@ -27,6 +27,7 @@ from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.experience import Experience, Experiences
 from tidelog_service.engine.inquiries import Inquiry, filtered, stated
 from tidelog_service.engine.manifest import Survey, in_scope, manifest
+from tidelog_service.engine.marks import marked
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.ports import KeptToken, Log, Press, Store, Terminal
 from tidelog_service.engine.presence import Attendance
@@ -66,6 +67,7 @@ class _Work:
     """A page on its way."""
 
     device: str
+    user: str
     inquiry: Inquiry
     kept: Kept | None
     token: bytes
@@ -177,7 +179,7 @@ class Paging:
         experience = replace(self._experiences.of(device))
 
         def rehearse(as_if: Inquiry) -> Rehearsal:
-            work = self._drafted(device, as_if, logs, experience)
+            work = self._drafted(asked.terminal, as_if, logs, experience)
             pressed = self._pressed([work.job])[work.job] if work.job is not None else None
             content, pressed = self._fitted(work, pressed)
             taken = work.draft.entries[: pressed.taken] if pressed else []
@@ -231,7 +233,13 @@ class Paging:
         )
         logs = self._store.logs_of(asked.terminal.user_id)
         work = self._drafted(
-            device, inquiry, logs, self._experiences.of(device), kept=kept, token=token, waiting=waiting
+            asked.terminal,
+            inquiry,
+            logs,
+            self._experiences.of(device),
+            kept=kept,
+            token=token,
+            waiting=waiting,
         )
         looked = max(work.draft.looked - _LOOKS_FREE, 0)
         if looked:
@@ -252,7 +260,7 @@ class Paging:
 
     def _drafted(
         self,
-        device: str,
+        terminal: Terminal,
         inquiry: Inquiry,
         logs: dict[str, Log],
         experience: Experience,
@@ -274,7 +282,8 @@ class Paging:
             waiting=(waiting - 1) / max(self._press.size, 1),
         )
         work = _Work(
-            device=device,
+            device=terminal.device,
+            user=terminal.user,
             inquiry=inquiry,
             kept=kept,
             token=token,
@@ -340,6 +349,15 @@ class Paging:
         page = self._page(work, content, taken=pressed.taken if pressed else 0)
         if content is None:
             page = replace(page, screened=())
+        if work.token and not (page.more or work.inquiry.room):
+            page, account = marked(
+                page,
+                account,
+                work.draft.logs,
+                self._store,
+                user=work.user,
+                limit_bytes=work.limit_bytes,
+            )
         key = work.device, work.token
         kept = self._moved_on(work, account, moved.get(key))
         if kept is not None:
@@ -426,7 +444,9 @@ class Paging:
         if not work.token or not tokens.is_kept(account):
             return None
         if work.kept is None:
-            return Kept(terms=work.inquiry.terms, base=account)
+            # A device that reads no marks has what the rest of the page makes of it.
+            fresh = Kept(terms=work.inquiry.terms, base=work.inquiry.account)
+            return fresh if account is work.inquiry.account else fresh.answered(account)
         if work.kept.base.digest == account.digest:
             return None
         same = before is not None and before.base.digest == work.kept.base.digest

@@ -42,6 +42,10 @@ class Log:
         left: whether the user is no member any more, and reads what was written until then.
         owned: whether the user may delete what others wrote.
         revisions: how many edits and deletes were ever stored: with each, records may have gone.
+        receipts: whether the user hears how far other members have come.
+        read: how far the user has read, in this epoch; 0 for nothing.
+        delivered: how far records have arrived on a device of the user's, no less than ``read``.
+        marks: changes with every mark that the user hears of; 0 where there is none.
     """
 
     id: int
@@ -53,6 +57,19 @@ class Log:
     revisions: int = 0
     left: bool = False
     owned: bool = False
+    receipts: bool = False
+    read: int = 0
+    delivered: int = 0
+    marks: int = 0
+
+
+class MemberMark(NamedTuple):
+    """How far a member has come; ``version`` rises with each change in the channel."""
+
+    user: str
+    read: int
+    delivered: int
+    version: int
 
 
 class Row(NamedTuple):
@@ -172,6 +189,22 @@ class Store(Protocol):
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         """Ids of all devices, not revoked, of the channel's members."""
+        ...
+
+    def devices_of(self, user_id: int) -> tuple[str, ...]:
+        """Ids of all devices, not revoked, of a user."""
+        ...
+
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
+        """Devices, not revoked, of the other members who may read ``log.delivered``, and from where on."""
+        ...
+
+    def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
+        """The marks of a channel's members in its epoch that changed after a version, ascending by that."""
+        ...
+
+    def raise_mark(self, log: Log, user_id: int) -> None:
+        """Keep ``log.read`` and ``log.delivered`` as the user's; inside a transaction."""
         ...
 
     def readable_from(self, channel_id: int) -> int:

@@ -13,6 +13,7 @@ from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -36,7 +37,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | Presence
+    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Presence
     encoding: Encoding
     size: int = 0
 
@@ -118,7 +119,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | Presence:
+) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -127,7 +128,9 @@ def _frame(
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch | Enrol):
+    if address.verb == "sync" and isinstance(
+        frame, SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest
+    ):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

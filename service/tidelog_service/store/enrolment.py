@@ -42,7 +42,13 @@ def new_epoch() -> int:
 
 
 def insert_channel(
-    database: Database, name: str, now: int, *, windowed: bool = False, epoch: int | None = None
+    database: Database,
+    name: str,
+    now: int,
+    *,
+    windowed: bool = False,
+    receipts: bool = False,
+    epoch: int | None = None,
 ) -> int:
     """Add an empty channel, whose name is valid and free, in a fresh incarnation.
 
@@ -52,6 +58,7 @@ def insert_channel(
         now: Unix milliseconds.
         windowed: whether its members see what is written from joining to leaving, instead of all.
         epoch: of the incarnation; a new one where it is not given.
+        receipts: whether they hear how far others have come.
 
     Returns:
         the new key.
@@ -59,7 +66,9 @@ def insert_channel(
     Raises:
         UsageError: there is no room for another (``channels_full``).
     """
-    row = Channel.insert(name=name, epoch=epoch or new_epoch(), created=now, windowed=windowed)
+    row = Channel.insert(
+        name=name, epoch=epoch or new_epoch(), created=now, windowed=windowed, receipts=receipts
+    )
     return checked_channel(database.write(row))
 
 

@@ -76,6 +76,9 @@ class Channel(Model):
     revisions = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     # Whether a member sees the log from joining to leaving, instead of all of it while a member.
     windowed = BooleanField(default=False, constraints=[SQL("DEFAULT 0")])
+    # Whether members hear how far others have come; and how often one of them did.
+    receipts = BooleanField(default=False, constraints=[SQL("DEFAULT 0")])
+    marks = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """Peewee's options."""
@@ -84,7 +87,11 @@ class Channel(Model):
 
 
 class Member(Model):
-    """A user in a channel, or one who was: ``last`` is the highest seq that may be read, null for no end."""
+    """A user in a channel, or one who was: ``last`` is the highest seq that may be read, null for no end.
+
+    ``read`` and ``delivered`` are marks in the epoch ``marked``; ``marks`` is what the channel's was with the
+    last of them.
+    """
 
     # The primary key serves the searches by channel; an index of its own would be paid for twice.
     channel = ForeignKeyField(Channel, index=False)
@@ -93,6 +100,10 @@ class Member(Model):
     joined = BigIntegerField()
     first = BigIntegerField(default=1, constraints=[SQL("DEFAULT 1")])
     last = BigIntegerField(null=True)
+    read = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    delivered = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    marked = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    marks = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """Peewee's options."""
@@ -112,6 +123,10 @@ class Founding(Model):
         """Peewee's options."""
 
         table_name = "founding"
+
+
+# What is news of a channel's marks is found without looking at its other members.
+Member.add_index(Member.index(Member.channel, Member.marks, name="member_marks"))
 
 
 class Record(Model):

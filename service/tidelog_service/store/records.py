@@ -16,6 +16,7 @@ from tidelog_service.engine.ports import (
     Head,
     KeptToken,
     Log,
+    MemberMark,
     NewRow,
     OutboxKey,
     Row,
@@ -107,6 +108,26 @@ class RecordStore(Store):
             known = tuple(device for (device,) in self._database.fetch(self._sql.audience, (channel_id,)))
             self._audiences[channel_id] = known
         return known
+
+    def devices_of(self, user_id: int) -> tuple[str, ...]:
+        """See `Store.devices_of`."""
+        return tuple(device for (device,) in self._database.fetch(self._sql.devices, (user_id,)))
+
+    def hearers(self, log: Log, user_id: int, *, count_max: int) -> list[tuple[str, int]]:
+        """See `Store.hearers`."""
+        found = self._database.fetch(self._sql.hearers, (log.id, user_id, log.delivered, count_max))
+        return [(device, first) for device, first in found]
+
+    def marks_of(self, log: Log, *, after: int, count_max: int) -> list[MemberMark]:
+        """See `Store.marks_of`."""
+        found = self._database.fetch(self._sql.marks, (log.id, log.epoch, after, count_max))
+        return [MemberMark(*fields) for fields in found]
+
+    def raise_mark(self, log: Log, user_id: int) -> None:
+        """See `Store.raise_mark`."""
+        self._database.write_many(self._sql.count_mark, [(1, log.id)])
+        marks = (log.read, log.delivered, log.epoch, log.id, log.id, user_id)
+        self._database.write_many(self._sql.raise_mark, [marks])
 
     def readable_from(self, channel_id: int) -> int:
         """See `Store.readable_from`."""
@@ -304,8 +325,12 @@ def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
 
 def _log(fields: Fields) -> Log:
     """A log as a member may read it."""
-    key, name, epoch, head, floor, time, revisions, role, first, last = fields
+    key, name, epoch, head, floor, time, revisions, role, first, last, *more = fields
+    receipts, count, read, delivered, marked = more
     left = last is not None
+    told = bool(receipts) and not left
+    if marked != epoch:
+        read = delivered = 0
     return Log(
         id=key,
         name=name,
@@ -317,6 +342,11 @@ def _log(fields: Fields) -> Log:
         revisions=revisions,
         left=left,
         owned=role >= Role.OWNER and not left,
+        receipts=told,
+        read=read,
+        delivered=delivered,
+        # Others' marks are not even counted for those who do not hear of them.
+        marks=count + 1 if told else read + delivered,
     )
 
 

@@ -188,7 +188,9 @@ class Registry:
             active: Expression = (Device.id == device) & Device.revoked.is_null()
             self._database.write(Device.update(revoked=self._now_ms()).where(active))
 
-    def add_channel(self, name: str, members: Sequence[str], *, windowed: bool = False) -> None:
+    def add_channel(
+        self, name: str, members: Sequence[str], *, windowed: bool = False, receipts: bool = False
+    ) -> None:
         """Add a channel.
 
         Args:
@@ -196,6 +198,7 @@ class Registry:
             members: names of existing users; one named twice counts once.
             windowed: whether members see what is written from joining to leaving, also after that; else all
                 of it, but only while they are members.
+            receipts: whether members hear how far others have read, and what has been delivered to them.
 
         Raises:
             UsageError: ``channel_name``, ``channel_exists``, ``no_user``, ``channels_full``,
@@ -206,12 +209,19 @@ class Registry:
             if self._database.select(Channel.select(Channel.id).where(Channel.name == name)):
                 raise _exists("channel", name)
             now = self._now_ms()
-            channel_id = enrolment.insert_channel(self._database, name, now, windowed=windowed)
+            channel_id = enrolment.insert_channel(
+                self._database, name, now, windowed=windowed, receipts=receipts
+            )
             for user in dict.fromkeys(members):
                 enrolment.insert_member(self._database, channel_id, self._user_id(user), now)
 
-    def add_direct(self, a: str, b: str) -> str:
+    def add_direct(self, a: str, b: str, *, receipts: bool = False) -> str:
         """Add the conversation of two users.
+
+        Args:
+            a: an existing user's name.
+            b: another one's.
+            receipts: as in `add_channel`.
 
         Returns:
             the channel's name, the same whoever is named first.
@@ -221,7 +231,7 @@ class Registry:
                 ``memberships_full``.
         """
         name = direct_channel(a, b)
-        self.add_channel(name, (a, b))
+        self.add_channel(name, (a, b), receipts=receipts)
         return name
 
     def join(self, channel: str, user: str, *, role: Role = Role.WRITER) -> None:

@@ -35,6 +35,11 @@ _LOG = (
     Member.role,
     Member.first,
     Member.last,
+    Channel.receipts,
+    Channel.marks,
+    Member.read,
+    Member.delivered,
+    Member.marked,
 )
 _ROW = (
     Record.id,
@@ -95,6 +100,11 @@ class Statements:
         self.logs = compiled(_logs())  # user
         self.writable = Listed(database, _writable)  # user, role, names
         self.audience = compiled(_audience())  # channel
+        self.devices = compiled(_devices())  # user
+        self.hearers = compiled(_hearers())  # channel, user, seq, count
+        self.marks = compiled(_marks())  # channel, epoch, version, count
+        self.count_mark = compiled(_count_mark())  # how many, channel
+        self.raise_mark = compiled(_raise_mark())  # read, delivered, epoch, channel, channel, user
         self.readable_from = compiled(_readable_from())  # channel
         self.numbers = compiled(_numbers())  # device, outbox
         self.taken = Listed(database, _taken)  # device, outbox, ns
@@ -156,6 +166,33 @@ def _audience() -> Query:
     devices = Device.select(Device.id).join(Member, on=Member.user == Device.user)
     heard = (Member.channel == 0) & Member.last.is_null() & Device.revoked.is_null()
     return devices.where(heard).order_by(Device.id)
+
+
+def _devices() -> Query:
+    mine = (Device.user == 0) & Device.revoked.is_null()
+    return Device.select(Device.id).where(mine).order_by(Device.id)
+
+
+def _hearers() -> Query:
+    devices = Device.select(Device.id, Member.first).join(Member, on=Member.user == Device.user)
+    members = (Member.channel == 0) & (Member.user != 0) & Member.last.is_null() & (Member.first <= 0)
+    return devices.where(members & Device.revoked.is_null()).limit(1)
+
+
+def _marks() -> Query:
+    columns = (User.name, Member.read, Member.delivered, Member.marks)
+    news = (Member.channel == 0) & (Member.marked == 0) & (Member.marks > 0) & Member.last.is_null()
+    return Member.select(*columns).join(User).where(news).order_by(Member.marks).limit(1)
+
+
+def _count_mark() -> Query:
+    return Channel.update({Channel.marks: Channel.marks + 1}).where(Channel.id == 0)
+
+
+def _raise_mark() -> Query:
+    count = Channel.select(Channel.marks).where(Channel.id == 0)
+    marks = {Member.read: 0, Member.delivered: 0, Member.marked: 0, Member.marks: count}
+    return Member.update(marks).where((Member.channel == 0) & (Member.user == 0))
 
 
 def _readable_from() -> Query:

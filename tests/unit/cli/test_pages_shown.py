@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.marks import Member, News
 from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import RangeSet
@@ -31,6 +32,25 @@ CONTENT = Content(
 @pytest.mark.parametrize(
     ("frame", "told"),
     [
+        (
+            Page(rid=7, marks=(News(0, 3, 5, 9, (Member("bob", 0, 4),)), News(1, 1, others=())), user="ann"),
+            {
+                "type": "page",
+                "id": 7,
+                "more": False,
+                "marks": [
+                    {
+                        "place": 0,
+                        "version": 3,
+                        "read": 5,
+                        "delivered": 9,
+                        "others": {"bob": {"delivered": 4}},
+                    },
+                    {"place": 1, "version": 1, "others": {}},
+                ],
+                "user": "ann",
+            },
+        ),
         (
             Resync(rid=7, token=b"\1\2\3\4", digest=255),
             {"type": "resync", "id": 7, "token": "01020304", "digest": "000000ff"},

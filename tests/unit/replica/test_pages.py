@@ -15,6 +15,7 @@ from tidelog.replica.pages import Opened, opened_page
 from tidelog.store.memory import MemoryStore
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import CODEC_NONE, SyncRequest
+from tidelog.wire.marks import News
 from tidelog.wire.metadata import Meta
 from tidelog.wire.page_frames import Content, Model, Page
 from tidelog.wire.ranges import EMPTY
@@ -81,6 +82,22 @@ def test_a_new_epoch_voids_the_have_set() -> None:
     found = opened(Page(rid=1, told=(Told(0, 8),)), question(KNOWN))
     assert list(found.account) == [Standing("a", 8)]
     assert [(one.channel, one.epoch, one.head) for one in found.parts] == [("a", 8, 0)]
+
+
+def test_marks_are_of_the_account_as_the_header_leaves_it() -> None:
+    told = (Told("b", 8), Told(0, 9))
+    page = Page(rid=1, told=told, marks=(News(1, 5, 2, 3), News(0, 4, 4, 4)))
+    found = opened(page, question(replace(KNOWN, marks=7)))
+    assert [(one.channel, one.marks) for one in found.account] == [("a", 4), ("b", 5)]
+    assert [(channel, epoch, one.read) for channel, epoch, one in found.news] == [("b", 8, 2), ("a", 9, 4)]
+    assert [
+        one.marks for one in opened(Page(rid=1, told=told), question(replace(KNOWN, marks=7))).account
+    ] == [
+        0,
+        0,
+    ], "in a new epoch there are none"
+    with pytest.raises(ProtocolError):
+        opened(Page(rid=1, marks=(News(1, 5),)), question(KNOWN))
 
 
 def test_a_channel_that_is_gone_stays_in_the_account_and_primes_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from simulated.samples import entry, runs
 from tidelog.codec.dictionaries import trained
-from tidelog.replica.ports import Changes, Holding, Outgoing, Record
+from tidelog.replica.ports import Changes, Holding, Mark, Outgoing, Record
 from tidelog.replica.tokens import Token
 from tidelog.wire.ranges import EVERYTHING
 from tidelog.wire.standings import Standings
@@ -47,6 +47,8 @@ def test_a_body_that_is_no_text_is_shown_all_the_same() -> None:
         Changes(outworn=(300,)),
         Changes(dictionaries=(trained(b"text"),)),
         Changes(forgotten=(b"scope",)),
+        Changes(marks=(Mark(channel="room", epoch=7),)),
+        Changes(user="ann"),
         Changes(tokens=(Token(b"scope", b"name", Standings()),)),
     ],
 )

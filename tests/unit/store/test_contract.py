@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tidelog.codec.dictionaries import trained
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Store, Weight
+from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Store, Weight
 from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.limits import SEQ_STOP
@@ -92,6 +93,33 @@ def test_everything_applied_is_there_after_a_restart(reopen: Reopen) -> None:
     assert snapshot.outbox == (entry(1), entry(2, rejected="denied"))
     assert snapshot.next_n == 3
     assert store.records("room1", 7, start=1, stop=10, limit=10) == [record(1), record(2)]
+
+
+def test_marks_are_kept_by_channel_and_user(reopen: Reopen) -> None:
+    own = Mark(channel="room1", epoch=7, read=5, delivered=9, receipts=True, waiting=True)
+    other = Mark(channel="room1", epoch=7, user="bob", read=3, delivered=3)
+    reopen().apply(Changes(marks=(own, other, Mark(channel="a", epoch=1)), user="ann"))
+    risen = replace(own, read=6, waiting=False)
+    reopen().apply(Changes(marks=(risen,)))
+    snapshot = reopen().load()
+    assert snapshot.marks == (Mark(channel="a", epoch=1), risen, other)
+    assert snapshot.user == "ann"
+
+
+def test_messages_of_others_above_a_seq_are_counted(reopen: Reopen) -> None:
+    """Neither one's own, nor edits, deletes and reserved kinds, nor what was dropped."""
+    store = reopen()
+    kinds = {1: 0, 2: 0, 3: 1, 4: 2, 5: 15, 6: 16, 7: 255, 8: 0, 9: 0}
+    records = [replace(record(seq), kind=kind, author="bob") for seq, kind in kinds.items()]
+    mine = replace(record(10), author="ann")
+    store.apply(Changes(records=tuple((7, one) for one in (*records, mine)), holdings=()))
+    assert store.written("room1", 7, above=1, besides="ann") == 5
+    assert store.written("room1", 7, above=0, besides="con") == 7
+    assert store.written("room1", 7, above=9, besides="ann") == 0
+    store.apply(Changes(dropped=(("room1", 7, RangeSet([(8, 9)])),)))
+    assert store.written("room1", 7, above=1, besides="ann") == 4
+    assert store.written("room1", 8, above=0, besides="ann") == 0
+    assert store.written("nowhere", 7, above=0, besides="ann") == 0
 
 
 def test_records_are_read_by_half_open_range_ascending_up_to_the_limit(reopen: Reopen) -> None:

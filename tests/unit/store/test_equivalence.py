@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tidelog.codec.dictionaries import Dictionary, trained
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
 from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
 from tidelog.wire.ranges import RangeSet
@@ -56,6 +56,16 @@ TOKENS = st.builds(
     token=st.binary(min_size=4, max_size=4),
     account=st.builds(Standings, st.lists(st.builds(Standing, CHANNELS, EPOCHS, RANGES, SEQS), max_size=3)),
 )
+MARKS = st.builds(
+    Mark,
+    channel=CHANNELS,
+    epoch=EPOCHS,
+    user=st.sampled_from(["", "ann", "bob"]),
+    read=SEQS,
+    delivered=SEQS,
+    receipts=st.booleans(),
+    waiting=st.booleans(),
+)
 CHANGES = st.builds(
     Changes,
     records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
@@ -68,6 +78,8 @@ CHANGES = st.builds(
     dictionaries=st.lists(DICTIONARIES, max_size=2).map(tuple),
     forgotten=st.lists(SCOPES, max_size=2).map(tuple),
     tokens=st.lists(TOKENS, max_size=3).map(tuple),
+    marks=st.lists(MARKS, max_size=3).map(tuple),
+    user=st.sampled_from(["", "", "ann"]),
 )
 
 

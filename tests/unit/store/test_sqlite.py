@@ -14,7 +14,7 @@ import pytest
 
 from tidelog.replica.ports import Changes, Holding, Record, Weight
 from tidelog.replica.tokens import Token
-from tidelog.store import SqliteStore, rows, schema, sqlite
+from tidelog.store import SqliteStore, marks, rows, schema, sqlite
 from tidelog.wire.errors import TidelogError, Unavailable, UsageError
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standings
@@ -216,6 +216,11 @@ def test_an_upgrade_runs_only_the_missing_steps(store: SqliteStore) -> None:
     assert store._connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
 
 
+def test_messages_are_counted_by_their_index_alone(store: SqliteStore) -> None:
+    plan = store._connection.execute(f"EXPLAIN QUERY PLAN {marks.WRITTEN}", ("room1", 1, 5, "ann")).fetchall()
+    assert "USING COVERING INDEX records_written (channel_id=? AND epoch=? AND seq>?)" in plan[0][3]
+
+
 def test_a_file_of_the_first_schema_learns_the_bytes_of_its_bodies(path: Path) -> None:
     """What is held twice over epochs and channels is summed for each, empty channels too."""
     first = sqlite3.connect(path, isolation_level=None)
@@ -263,6 +268,20 @@ def test_a_file_from_before_channels_could_be_gone_has_all_of_them(path: Path) -
         snapshot = store.load()
     assert snapshot.holdings == (Holding(channel="room1", epoch=7, have=RangeSet([(1, 4)]), head=3),)
     assert not snapshot.seconds
+
+
+def test_a_file_from_before_marks_has_none_and_counts_what_it_holds(path: Path) -> None:
+    before = sqlite3.connect(path, isolation_level=None)
+    schema.upgrade(before, steps=schema.STEPS[:5])
+    before.execute("INSERT INTO meta VALUES (1, 'a1phone', x'00000000', 1, 0)")
+    before.execute("INSERT INTO channels VALUES (5, 'room1')")
+    before.executemany(
+        "INSERT INTO records VALUES (5, 7, ?, 'bob', 1, 1, ?, '', x'00')", [(1, 0), (2, 1), (3, 16), (4, 0)]
+    )
+    before.close()
+    with closing(SqliteStore(path, device="a1phone")) as store:
+        assert (store.load().marks, store.load().user) == ((), "")
+        assert store.written("room1", 7, above=1, besides="ann") == 2
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(store: SqliteStore) -> None:

@@ -16,6 +16,7 @@ STANDINGS = st.builds(
     epoch=st.sampled_from([0, 7, 8]),
     have=st.one_of(SMALL_SETS, range_sets()),
     floor=st.one_of(st.just(1), SEQS),
+    marks=st.one_of(st.just(0), SEQS),
 )
 ACCOUNTS = st.lists(STANDINGS, max_size=5, unique_by=lambda one: one.channel)
 

@@ -9,6 +9,7 @@ from typing import Any
 from tidelog.wire import jsonform
 from tidelog.wire.frames import Frame, SyncRequest
 from tidelog.wire.json_ranges import to_ranges
+from tidelog.wire.marks import Member, News
 from tidelog.wire.page_frames import Content, Model, Page, Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings, Told
@@ -92,6 +93,19 @@ def page_of(told: dict[str, Any]) -> Page:
         token=bytes.fromhex(told.get("token", "")),
         dictionary=told.get("dictionary", 0),
         content=_content(told["records"]) if "records" in told else None,
+        marks=tuple(_news(one) for one in told.get("marks", ())),
+        user=told.get("user", ""),
+    )
+
+
+def _news(told: dict[str, Any]) -> News:
+    others = told.get("others")
+    return News(
+        told["place"],
+        told["version"],
+        told.get("read", 0),
+        told.get("delivered", told.get("read", 0)),
+        None if others is None else tuple(Member(*one) for one in others),
     )
 
 
@@ -113,5 +127,8 @@ def _content(told: dict[str, Any]) -> Content:
 def account_of(told: list[dict[str, Any]]) -> Standings:
     """An account."""
     return Standings(
-        Standing(one["channel"], one["epoch"], seqs_of(one["have"]), one.get("floor", 1)) for one in told
+        Standing(
+            one["channel"], one["epoch"], seqs_of(one["have"]), one.get("floor", 1), marks=one.get("marks", 0)
+        )
+        for one in told
     )

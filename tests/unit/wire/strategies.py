@@ -33,6 +33,7 @@ from tidelog.wire.limits import (
     DIGEST_STOP,
     EPOCH_STOP,
     KIND_STOP,
+    MARK_VERSION_STOP,
     MAX_BODY_MIN,
     MESSAGE_NUMBER_STOP,
     PACKET_BYTES_MAX,
@@ -47,6 +48,7 @@ from tidelog.wire.limits import (
     TOKEN_BYTES,
     TRAINED_ID_MIN,
 )
+from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member, News
 from tidelog.wire.models import CONTEXTS_BYTES
 from tidelog.wire.packed_pages import CODECS_STOP
 from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync, Screened
@@ -158,6 +160,50 @@ def receipts(draw: st.DrawFn) -> Receipts:
     )
 
 
+SEQS_READ = st.one_of(st.just(0), SEQS)
+
+
+@st.composite
+def seqs_marked(draw: st.DrawFn) -> tuple[int, int]:
+    """Read and delivered."""
+    first, second = sorted((draw(SEQS_READ), draw(SEQS_READ)))
+    return draw(st.sampled_from([(first, first), (first, second)]))
+
+
+MEMBERS = st.builds(lambda user, seqs: Member(user, *seqs), USERS, seqs_marked())
+OTHERS = st.one_of(st.none(), st.lists(MEMBERS, max_size=3, unique_by=lambda member: member.user).map(tuple))
+MARK_REQUESTS = st.builds(
+    MarkRequest,
+    rid=RIDS,
+    marks=st.lists(
+        st.builds(lambda channel, epoch, seqs: Mark(channel, epoch, *seqs), CHANNELS, EPOCHS, seqs_marked()),
+        max_size=4,
+        unique_by=lambda mark: mark.channel,
+    ).map(tuple),
+)
+
+
+@st.composite
+def marks(draw: st.DrawFn) -> Marks:
+    """What the service has of some channels, and what it does not have."""
+    names = draw(st.lists(CHANNELS, max_size=5, unique=True))
+    gone = draw(st.integers(0, 2))
+    return Marks(
+        rid=draw(RIDS),
+        user=draw(st.one_of(st.just(""), USERS)),
+        marks=tuple(Marked(name, draw(EPOCHS), *draw(seqs_marked()), draw(OTHERS)) for name in names[gone:]),
+        gone=tuple(names[:gone]),
+    )
+
+
+@st.composite
+def news(draw: st.DrawFn) -> tuple[News, ...]:
+    """What a page tells of marks; mostly nothing."""
+    places = draw(st.one_of(st.just(set()), st.sets(st.integers(0, 5), max_size=3)))
+    version = st.one_of(st.integers(1, 200), st.integers(1, MARK_VERSION_STOP - 1))
+    return tuple(News(place, draw(version), *draw(seqs_marked()), draw(OTHERS)) for place in sorted(places))
+
+
 STATEMENTS = st.builds(
     Statement,
     channel=CHANNELS,
@@ -262,6 +308,8 @@ def pages(draw: st.DrawFn) -> Page:
             for place in draw(st.lists(st.integers(0, STATEMENTS_MAX - 1), max_size=2, unique=True))
         ),
         content=draw(st.one_of(st.none(), CONTENTS)),
+        marks=draw(news()),
+        user=draw(st.one_of(st.just(""), USERS)),
     )
 
 
@@ -486,6 +534,8 @@ FRAMES = st.one_of(
     ESTIMATES,
     enrols(),
     ROSTERS,
+    MARK_REQUESTS,
+    marks(),
 )
 """What has a form in both encodings."""
 

@@ -182,7 +182,9 @@ def test_a_header_tells_channels_token_and_what_is_gone() -> None:
 
 
 def test_headers_may_grow_later_and_names_may_not() -> None:
-    assert packed.decode(page(2, header([], b"abcd", [], 0, [], "later"))) == Page(rid=7, token=b"abcd")
+    assert packed.decode(page(2, header([], b"abcd", [], 0, [], "", [], "later"))) == Page(
+        rid=7, token=b"abcd"
+    )
     assert refusal(page(0x24, b"\0chck\0", header([], [], [], "x"))).wire_code is Code.MALFORMED
 
 

@@ -144,6 +144,8 @@ def test_every_json_type_is_told() -> None:
         "estimate",
         "enrol",
         "roster",
+        "mark",
+        "marks",
     }
 
 

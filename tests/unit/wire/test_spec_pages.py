@@ -11,6 +11,7 @@ from tidelog.wire import packed, parts
 from tidelog.wire.frames import SyncRequest, Type
 from tidelog.wire.json_ranges import to_ranges
 from tidelog.wire.limits import STATEMENTS_MAX
+from tidelog.wire.marks import News
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.page_frames import MODEL_ORDERS, Content, Model, Page, Resync
 from tidelog.wire.parts import Part
@@ -40,6 +41,7 @@ RESYNCS = [
 PAGES = [
     Page(rid=7),
     Page(rid=7, token=TOKEN),
+    Page(rid=7, marks=(News(0, 114, 57, 57),), user="ann"),
     Page(
         rid=7,
         more=True,
@@ -83,10 +85,10 @@ def test_sizes_that_the_text_tells_are_right() -> None:
 
 
 @pytest.mark.parametrize("row", table("Tokens"), ids=lambda row: row[0])
-def test_an_example_of_a_mark_is_right(row: list[str]) -> None:
-    channel, epoch, floor, have, mark = (cell.strip("`") for cell in row)
-    standing = Standing(channel, int(epoch), to_ranges(json.loads(have)), int(floor))
-    assert f"{standing.mark():08x}" == mark
+def test_an_example_of_a_share_is_right(row: list[str]) -> None:
+    channel, epoch, floor, have, marks, share = (cell.strip("`") for cell in row)
+    standing = Standing(channel, int(epoch), to_ranges(json.loads(have)), int(floor), marks=int(marks))
+    assert f"{standing.share():08x}" == share
 
 
 def test_the_example_of_a_digest_is_right() -> None:

@@ -45,25 +45,27 @@ def test_the_head_is_the_highest_seq_accounted_for() -> None:
     assert [one.head for one in (stood(), stood((1, 6)), stood((1, 2), (9, 10)))] == [0, 5, 9]
 
 
-def test_a_mark_is_a_hash_of_name_epoch_floor_and_runs() -> None:
+def test_a_share_is_a_hash_of_name_epoch_floor_runs_and_marks() -> None:
     told = b"caf\xc3\xa9\0" + varint.encode([305419896, 2, 3, 7, 9, SEQ_STOP])
-    mark = int.from_bytes(blake2b(told, digest_size=4).digest())
+    share = int.from_bytes(blake2b(told, digest_size=4).digest())
     have = RangeSet([(3, 7), (9, SEQ_STOP)])
-    assert Standing("café", 305419896, have, 2).mark() == mark
-    assert Standing("café", 305419896, have, 2, want=EMPTY).mark() == mark
+    assert Standing("café", 305419896, have, 2).share() == share
+    assert Standing("café", 305419896, have, 2, want=EMPTY).share() == share
+    with_marks = int.from_bytes(blake2b(told + varint.encode([114]), digest_size=4).digest())
+    assert Standing("café", 305419896, have, 2, marks=114).share() == with_marks
 
 
 @given(STANDINGS, STANDINGS)
-def test_another_standing_has_another_mark(one: Standing, other: Standing) -> None:
-    assert (one.mark() == other.mark()) is (one == other)
+def test_another_standing_has_another_share(one: Standing, other: Standing) -> None:
+    assert (one.share() == other.share()) is (one == other)
 
 
 # The account and its digest
 
 
 @given(ACCOUNTS)
-def test_the_digest_counts_each_mark_by_its_place(listed: list[Standing]) -> None:
-    weighted = [(2 * place + 1) * one.mark() for place, one in enumerate(listed)]
+def test_the_digest_counts_each_share_by_its_place(listed: list[Standing]) -> None:
+    weighted = [(2 * place + 1) * one.share() for place, one in enumerate(listed)]
     assert Standings(listed).digest == sum(weighted) % DIGEST_STOP
 
 

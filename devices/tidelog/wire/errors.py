@@ -32,6 +32,7 @@ class Code(IntEnum):
     TOKEN = 11
     CONTEXT = 12
     NO_RECORD = 13
+    BLOB = 14
 
     @property
     def word(self) -> str:
@@ -106,6 +107,7 @@ _HINTS = {
     Code.INTERNAL: "see the service's log",
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
     Code.NO_RECORD: "it was deleted or edited meanwhile, or it is no message: sync, then try again",
+    Code.BLOB: "the bytes of a large body are not there whole, or are not what its digest says",
     Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 
@@ -126,7 +128,7 @@ def error_for(code: Code, message: str) -> TidelogError:
         return Denied(text, code=code.word, hint=hint)
     if code in (Code.BUSY, Code.INTERNAL, Code.TOKEN):
         return Unavailable(text, code=code.word, hint=hint)
-    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
+    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT, Code.BLOB):
         return _protocol_error(code, text, hint)
     return UsageError(text, code=code.word, hint=hint)
 

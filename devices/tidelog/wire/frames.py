@@ -4,7 +4,7 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `large`; `Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
@@ -26,8 +27,9 @@ from tidelog.wire.statements import Statement
 KIND_MESSAGE: Final = 0
 KIND_EDIT: Final = 1
 KIND_DELETE: Final = 2
+KIND_STUB: Final = 3
 KIND_APPLICATION_FIRST: Final = 16
-"""Kinds from here on are the application's; 3 to 15 are reserved."""
+"""Kinds from here on are the application's; 4 to 15 are reserved."""
 
 CODEC_NONE: Final = 0
 """Bodies as they are."""
@@ -42,6 +44,8 @@ class Type(IntEnum):
     FETCH = 4
     PARCEL = 5
     QUERY = 7
+    ASK = 8
+    CHUNK = 9
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -51,6 +55,8 @@ class Type(IntEnum):
     PIECE = 23
     MANIFEST = 25
     ESTIMATE = 26
+    PORTION = 28
+    UPLOAD = 29
 
 
 class Presence(IntEnum):
@@ -309,4 +315,8 @@ Frame = (
     | Query
     | Manifest
     | Estimate
+    | Ask
+    | Chunk
+    | Portion
+    | Upload
 )

@@ -12,6 +12,7 @@ from typing import Final
 from tidelog.wire import (
     fields,
     json_dictionaries,
+    json_large,
     json_messages,
     json_primed,
     json_queries,
@@ -22,6 +23,7 @@ from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
@@ -41,6 +43,10 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "primed": json_primed.to_primed,
     "manifest": json_queries.to_manifest,
     "estimate": json_queries.to_estimate,
+    "ask": json_large.to_ask,
+    "chunk": json_large.to_chunk,
+    "portion": json_large.to_portion,
+    "upload": json_large.to_upload,
 }
 
 
@@ -58,6 +64,8 @@ def encode(frame: Frame) -> bytes:
         return jsontext.dumps(json_dictionaries.written(frame))
     if isinstance(frame, Query | Manifest | Estimate):
         return jsontext.dumps(_queried(frame))
+    if isinstance(frame, Ask | Chunk | Portion | Upload):
+        return jsontext.dumps(json_large.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -6,12 +6,14 @@ ignores further items of the outer array, so that later revisions can add fields
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from tidelog.wire import (
     cbor,
     fields,
     packed_dictionaries,
+    packed_large,
     packed_messages,
     packed_pages,
     packed_parcels,
@@ -23,6 +25,7 @@ from tidelog.wire.cbor import Value
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.page_frames import Page, Resync
@@ -35,6 +38,13 @@ FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensibl
 _TYPE_BITS: Final = 5
 _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
+_REQUESTS: Final = tuple(_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ASK, Type.CHUNK))
+_WHOLE: Final[dict[int, Callable[[bytes], Frame]]] = {
+    Type.PARCEL: packed_parcels.to_parcel,
+    Type.RESYNC: packed_pages.to_resync,
+    Type.PAGE: packed_pages.to_page,
+}
+"""What is more than one array."""
 
 
 def encode(frame: Frame) -> bytes:
@@ -59,13 +69,13 @@ def encode(frame: Frame) -> bytes:
             return _FIRST_BYTES[Type.PAGE] + packed_pages.from_page(frame)
         case Fetch() | Piece():
             kind, items = packed_dictionaries.written(frame)
-            return _FIRST_BYTES[kind] + cbor.dumps(items)
         case Query() | Manifest() | Estimate():
             kind, items = packed_queries.written(frame)
-            return _FIRST_BYTES[kind] + cbor.dumps(items)
+        case Ask() | Chunk() | Portion() | Upload():
+            kind, items = packed_large.written(frame)
         case _:
             kind, items = _written(frame)
-            return _FIRST_BYTES[kind] + cbor.dumps(items)
+    return _FIRST_BYTES[kind] + cbor.dumps(items)
 
 
 def decode(payload: bytes) -> Frame:
@@ -84,17 +94,15 @@ def decode(payload: bytes) -> Frame:
     version, kind = payload[0] >> _TYPE_BITS, payload[0] & _TYPE_MASK
     if version != VERSION:
         raise ProtocolError(f"version {version}", wire_code=Code.VERSION, highest_version=VERSION)
-    if kind == Type.PARCEL:
-        return packed_parcels.to_parcel(payload)
-    if kind == Type.RESYNC:
-        return packed_pages.to_resync(payload)
-    if kind == Type.PAGE:
-        return packed_pages.to_page(payload)
+    if kind in _WHOLE:
+        return _WHOLE[kind](payload)
     items = cbor.loads(payload, start=1)
     if kind in (Type.FETCH, Type.PIECE):
         return packed_dictionaries.read(kind, items)
     if kind in packed_queries.READERS:
         return packed_queries.READERS[kind](items)
+    if kind in packed_large.TYPES:
+        return packed_large.read(kind, items)
     return _read(kind, items)
 
 
@@ -108,7 +116,7 @@ def request_id(payload: bytes) -> int:
         return packed_pages.resync_id(payload)
     if payload[:1] == _FIRST_BYTES[Type.QUERY]:
         return packed_queries.query_id(cbor.loads(payload, start=1))
-    if payload[:1] not in (_FIRST_BYTES[Type.SYNC], _FIRST_BYTES[Type.FETCH]):
+    if payload[:1] not in _REQUESTS:
         return 0
     return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")
 

@@ -9,9 +9,11 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Messages, Presence, SyncRequest
+from tidelog.wire.large import Ask, Chunk
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog_service.engine.accounts import Accounts
+from tidelog_service.engine.blobs import portion
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library, NoLibrary
 from tidelog_service.engine.ingest import Draft, Ingested, ingest
@@ -23,9 +25,14 @@ from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question, Refusal, encoding_of, screen
+from tidelog_service.engine.uploads import Sent, Uploads
 
 _REQUEST_BYTES = 256
 """A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
+
+
+_PORTION_BYTES = 16_384
+"""And one for asking for so many bytes of a large body: they are read and sent, nothing more."""
 
 
 class Engine:
@@ -58,6 +65,7 @@ class Engine:
         self._attendance = Attendance()
         self._pushes = Pushes(coalesce_ms=self._bounds.coalesce_ms, primed_max=self._bounds.primed_pushes)
         self._rates = Rates(per_second=self._bounds.requests_per_second, burst=self._bounds.requests_burst)
+        self._uploads = Uploads(store, rates=self._rates, bytes_max=self._bounds.body_bytes)
         self.tally = Tally()
         self._paging = Paging(
             store,
@@ -104,17 +112,10 @@ class Engine:
                 self._attendance.saw(screened.terminal.device, screened.frame)
             else:
                 requests.append(screened)
+        replies += self._gather(requests, now_ms)
         if drafts:
             replies += self._receive(drafts, now_ms)
-        paged: list[Asked] = []
-        for question in requests:
-            served = self._serve(question, now_ms)
-            if isinstance(served, Reply):
-                replies.append(served)
-            else:
-                paged.append(served)
-        if paged:
-            replies += self._paging.answer(paged, now_ms)
+        replies += self._respond(requests, now_ms)
         # Only now: a batch that fails is handled again.
         self.accounts.served(received, replies, now_ms)
         return tuple(replies)
@@ -135,8 +136,24 @@ class Engine:
         if refusal.fault is not None:
             yield Reply(refusal.device, wire.encode(refusal.fault, refusal.encoding), Kind.FAULTS)
 
+    def _gather(self, requests: Sequence[Question], now_ms: int) -> Iterator[Reply]:
+        """Keep the chunks among what was asked."""
+        chunks = [
+            Sent(question.device, question.frame, question.encoding)
+            for question in requests
+            if isinstance(question.frame, Chunk)
+        ]
+        if not chunks:
+            return
+        for device, frame, encoding in self._uploads.receive(chunks, now_ms):
+            if isinstance(frame, Fault):
+                self.tally["refused_" + frame.code.word] += 1
+            kind = Kind.FAULTS if isinstance(frame, Fault) else Kind.ANSWERS
+            yield Reply(device, wire.encode(frame, encoding), kind)
+        self.tally["chunks"] += len(chunks)
+
     def _receive(self, drafts: Sequence[Draft], now_ms: int) -> Iterator[Reply]:
-        ingested = ingest(drafts, self._store, now_ms)
+        ingested = ingest(drafts, self._store, now_ms, large_max=self._bounds.body_bytes)
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         for told in ingested.answers:
@@ -148,12 +165,28 @@ class Engine:
         for code, count in ingested.rejections.items():
             self.tally["rejected_" + code.word] += count
 
+    def _respond(self, requests: Sequence[Question], now_ms: int) -> Iterator[Reply]:
+        paged: list[Asked] = []
+        for question in requests:
+            if isinstance(question.frame, Chunk):
+                continue
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                yield served
+            else:
+                paged.append(served)
+        if paged:
+            yield from self._paging.answer(paged, now_ms)
+
     def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
         """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest | Resync | Query | Fetch):
+        if not isinstance(request, SyncRequest | Resync | Query | Fetch | Ask):
             raise TypeError(f"not a request: {request!r}")
-        if not self._rates.admit(device, now_ms, cost=1 + question.size // _REQUEST_BYTES):
+        cost = 1 + question.size // _REQUEST_BYTES
+        if isinstance(request, Ask):
+            cost += request.page_bytes // _PORTION_BYTES
+        if not self._rates.admit(device, now_ms, cost=cost):
             return self._busy(question, request, "too many requests")
         filter_ = request.filter if isinstance(request, Query) else None
         inner = request.request if isinstance(request, Query) else request
@@ -162,16 +195,25 @@ class Engine:
         if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
             return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
         try:
-            if isinstance(inner, Fetch):
-                return self._lend(question, inner)
-            return self._answer(question, inner, filter_, now_ms)
+            return self._reply(question, inner, filter_, now_ms)
         except Unavailable:
             # Not the whole batch again: its messages are on disk.
             return self._busy(question, request, "the store does not answer")
 
-    def _busy(self, question: Question, request: SyncRequest | Resync | Query | Fetch, text: str) -> Reply:
+    def _reply(
+        self, question: Question, request: SyncRequest | Fetch | Ask, filter_: Filter | None, now_ms: int
+    ) -> Reply:
+        if isinstance(request, Fetch):
+            return self._lend(question, request)
+        if isinstance(request, Ask):
+            return self._hand_out(question, request)
+        return self._answer(question, request, filter_, now_ms)
+
+    def _busy(
+        self, question: Question, request: SyncRequest | Resync | Query | Fetch | Ask, text: str
+    ) -> Reply:
         self.tally["refused_" + Code.BUSY.word] += 1
-        bounded = not isinstance(request, Fetch) and request.room
+        bounded = isinstance(request, SyncRequest | Resync) and request.room
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
@@ -194,6 +236,25 @@ class Engine:
             return self._busy(question, query, "the store does not answer")
         self.tally["surveyed"] += 1
         return Reply(question.device, payload)
+
+    def _hand_out(self, question: Question, ask: Ask) -> Reply:
+        """A portion of a body, to a user who may read its record now."""
+        log = self._store.readable(question.terminal.user_id, ask.channel)
+        if log is None:
+            return self._no(question, ask, Code.NO_CHANNEL)
+        there = log.epoch == ask.epoch and log.floor <= ask.seq <= log.head
+        blob = self._store.blobs.of_record(log.id, ask.seq) if there else None
+        if blob is None:
+            return self._no(question, ask, Code.NO_RECORD)
+        blobs, most = self._store.blobs, self._bounds.page_bytes
+        frame = portion(ask, blob, blobs, page_bytes_max=most, encoding=question.encoding)
+        self.tally["portions"] += 1
+        return Reply(question.device, wire.encode(frame, question.encoding))
+
+    def _no(self, question: Question, ask: Ask, code: Code) -> Reply:
+        self.tally["refused_" + code.word] += 1
+        fault = Fault(code=code, rid=ask.rid)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
     def _answer(self, question: Question, request: SyncRequest, filter_: Filter | None, now_ms: int) -> Reply:
         self._attendance.asked(

@@ -12,6 +12,7 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.large import Ask, Chunk
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
@@ -35,7 +36,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Query | Fetch | Presence
+    frame: Messages | SyncRequest | Resync | Query | Fetch | Ask | Chunk | Presence
     encoding: Encoding
     size: int = 0
 
@@ -117,7 +118,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Presence:
+) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Ask | Chunk | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -126,7 +127,7 @@ def _frame(
     frame, _ = wire.decode(payload)
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
-    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch):
+    if address.verb == "sync" and isinstance(frame, SyncRequest | Resync | Query | Fetch | Ask | Chunk):
         return frame
     raise ProtocolError(
         f"{type(frame).__name__} does not belong on {address.verb}", wire_code=Code.UNSUPPORTED

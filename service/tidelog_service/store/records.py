@@ -23,6 +23,7 @@ from tidelog_service.engine.ports import (
     Taken,
     Terminal,
 )
+from tidelog_service.store.blobs import BlobStore
 from tidelog_service.store.choosing import Choosing
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
@@ -51,6 +52,9 @@ class RecordStore(Store):
 
     Args:
         database: open and migrated; it stays the caller's to close.
+
+    Attributes:
+        blobs: large bodies.
     """
 
     def __init__(self, database: Database) -> None:
@@ -58,6 +62,7 @@ class RecordStore(Store):
         self._database = database
         self._sql = Statements(database)
         self._choosing = Choosing(database)
+        self.blobs = BlobStore(database)
         self._watch = Watch(database, self._forget_cached)
         # Within a transaction nobody else can change anything: one look at its start is enough.
         self._in_transaction = False
@@ -98,6 +103,10 @@ class RecordStore(Store):
             sql = self._sql.writable.sql(len(some))
             found |= _logs(self._database.fetch(sql, (user_id, Role.WRITER, *some)))
         return found
+
+    def readable(self, user_id: int, name: str) -> Log | None:
+        """See `Store.readable`."""
+        return _logs(self._database.fetch(self._sql.readable, (user_id, name))).get(name)
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         """See `Store.audience`."""
@@ -180,6 +189,7 @@ class RecordStore(Store):
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
         """See `Store.erase`."""
+        self.blobs.erase(channel_id, seqs)
         self._database.write_many(self._sql.erase, [run_of(channel_id, run) for run in within(seqs).runs])
 
     def advance(self, heads: Mapping[int, Head]) -> None:

@@ -19,6 +19,7 @@ BRANCHES = {
     Code.CONTEXT: ProtocolError,
     Code.TOKEN: Unavailable,
     Code.NO_RECORD: UsageError,
+    Code.BLOB: ProtocolError,
 }
 
 

@@ -142,6 +142,10 @@ def test_every_json_type_is_told() -> None:
         "piece",
         "manifest",
         "estimate",
+        "ask",
+        "chunk",
+        "portion",
+        "upload",
     }
 
 

@@ -18,6 +18,7 @@ _READS = (
     "numbers",
     "pool_down",
     "pool_up",
+    "readable",
     "revisions_pool",
     "revisions_run",
     "run_down",

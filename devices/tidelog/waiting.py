@@ -7,7 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from tidelog.replica.steps import Receipt, Receipted, Refused, Renumbered, SyncEnded
+from tidelog.bodies import Told
+from tidelog.replica.steps import (
+    BodyCame,
+    BodyEnded,
+    Receipt,
+    Receipted,
+    Refused,
+    Renumbered,
+    SyncEnded,
+)
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 
 
@@ -24,6 +33,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
         self._syncs: dict[int, Future[SyncEnded]] = {}
+        self._bodies: dict[int, Told] = {}
 
     def for_receipt(self, n: int, future: Future[Receipt]) -> None:
         """Someone waits for the receipt of message ``n``."""
@@ -34,6 +44,25 @@ class Waiting:
         """Someone waits for the end of a sync."""
         with self._lock:
             self._syncs[job] = future
+
+    def for_body(self, job: int) -> Told:
+        """Someone waits for a large body, and hears here what happens to it."""
+        told = Told()
+        with self._lock:
+            self._bodies[job] = told
+        return told
+
+    def forget_body(self, job: int) -> None:
+        """Nobody waits for this body any more."""
+        with self._lock:
+            self._bodies.pop(job, None)
+
+    def body(self, event: BodyCame | BodyEnded) -> None:
+        """Something of a body came, or all of it, or nothing will."""
+        with self._lock:
+            told = self._bodies.get(event.job)
+        if told is not None:
+            told.put(event)
 
     def forget_send(self, future: Future[Receipt]) -> None:
         """The message was not written: nobody waits for it."""
@@ -83,6 +112,9 @@ class Waiting:
         """The device is closed: nobody will hear any more."""
         with self._lock:
             futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values()]
+            for job, told in self._bodies.items():
+                told.put(BodyEnded(job=job, error=error))
+            self._bodies.clear()
             self._sends.clear()
             self._syncs.clear()
         for future in futures:

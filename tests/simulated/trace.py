@@ -9,6 +9,8 @@ from tidelog.mqtt.loopback_broker import Delivery
 from tidelog.replica.ports import Holding
 from tidelog.replica.steps import (
     Arrived,
+    BodyCame,
+    BodyEnded,
     Event,
     Preview,
     Receipted,
@@ -22,6 +24,7 @@ from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
     KIND_DELETE,
     KIND_EDIT,
+    KIND_STUB,
     Delta,
     Fault,
     Frame,
@@ -32,6 +35,7 @@ from tidelog.wire.frames import (
     Record,
     SyncRequest,
 )
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
@@ -42,6 +46,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import read_delete, read_edit
 from tidelog.wire.standings import Told
 from tidelog.wire.statements import Statement
+from tidelog.wire.stubs import read_stub
 
 _BODY_SHOWN = 16
 _LISTED_MAX = 3
@@ -71,6 +76,10 @@ _WORDS = {
     Query: "query",
     Manifest: "manifest",
     Estimate: "estimate",
+    Ask: "ask",
+    Chunk: "chunk",
+    Portion: "portion",
+    Upload: "upload",
 }
 
 
@@ -109,7 +118,7 @@ def _surveyed(frame: Query | Manifest | Estimate) -> Iterable[str]:
             return [f"answer {frame.rid}: {frame.records} records in {pages}"]
 
 
-def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
+def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911 - one a type
     match frame:
         case Messages():
             return _messages(frame)
@@ -131,8 +140,28 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: PLR0911 - one a type
             return list(_part(frame.part))
         case PrimedPush():
             return [f"{frame.channel} {shown(frame.seqs)} after {shown(frame.context)}"]
+        case Ask() | Chunk() | Portion() | Upload():
+            return [_large(frame)]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
+
+
+def _large(frame: Ask | Chunk | Portion | Upload) -> str:
+    match frame:
+        case Ask():
+            return f"request {frame.rid}, {frame.channel} {frame.seq} epoch {frame.epoch} from {frame.offset}"
+        case Chunk() if not frame.data:
+            return f"upload {frame.rid}, how much of {frame.size} bytes?"
+        case Chunk():
+            return f"upload {frame.rid}, {_span(frame)}"
+        case Portion():
+            return f"answer {frame.rid}, {_span(frame)}"
+        case Upload():
+            return f"upload {frame.rid}, {frame.offset} bytes are there"
+
+
+def _span(frame: Chunk | Portion) -> str:
+    return f"[{frame.offset}, {frame.offset + len(frame.data)}) of {frame.size} bytes"
 
 
 def _messages(frame: Messages) -> list[str]:
@@ -229,7 +258,7 @@ def _records(records: tuple[Record, ...]) -> str:
     return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
-def of_event(event: Event) -> str:
+def of_event(event: Event) -> str:  # noqa: PLR0911 - one a type
     """What the application was told."""
     match event:
         case Receipted():
@@ -243,6 +272,10 @@ def of_event(event: Event) -> str:
             return f"arrived {event.records[0].channel} {shown(seqs)}"
         case SyncEnded():
             return _ended(event)
+        case BodyCame():
+            return f"body {event.job}: {event.got} of {event.size} bytes"
+        case BodyEnded():
+            return f"body {event.job} {'failed: ' + event.error.code if event.error else 'is whole'}"
         case Trouble():
             return f"trouble: {event.error.code}"
 
@@ -275,7 +308,10 @@ def said(kind: int, data: bytes) -> str:
     """A record's content."""
     if kind == KIND_EDIT:
         edit = read_edit(data)
-        return f"edit of {shown(edit.voids)} {body(edit.content)}"
+        return f"edit of {shown(edit.voids)} {said(edit.kind, edit.content)}"
+    if kind == KIND_STUB:
+        stub = read_stub(data)
+        return f"stub of {stub.size} bytes {body(stub.first)}"
     return f"delete of {shown(read_delete(data))}" if kind == KIND_DELETE else body(data)
 
 

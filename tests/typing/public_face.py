@@ -23,6 +23,8 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.channels(), list[Channel])
         assert_type(phone.outbox(), list[OutboxEntry])
         assert_type(phone.on_record(lambda record: texts.append(record.text)), Callable[[], None])
+        assert_type(phone.fetch_body("room1", 1, progress=lambda got, size: None), bytes)
+        assert_type(phone.save_body("room1", 1, path, timeout=5), int)
         phone.drop("room1", [(1, 5)])
 
 

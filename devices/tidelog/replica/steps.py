@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, OutboxEntry, Outgoing, Record
+from tidelog.replica.ports import BodyPart, Changes, Holding, OutboxEntry, Outgoing, Record
 from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.ranges import RangeSet
@@ -157,13 +157,30 @@ class SyncEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyCame:
+    """So much of a large body is in the store."""
+
+    job: int
+    got: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyEnded:
+    """A large body is whole in the store, or the fetch of it failed."""
+
+    job: int
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Something went wrong that no call waits for."""
 
     error: TidelogError
 
 
-Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | Trouble
+Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | BodyCame | BodyEnded | Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +218,8 @@ class Effects:
     outworn: tuple[int, ...] = ()
     dictionaries: list[Dictionary] = field(default_factory=list)
     seconds: bool = False
+    parts: list[BodyPart] = field(default_factory=list)
+    spoilt: list[bytes] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -234,5 +253,7 @@ class Effects:
             outworn=self.outworn,
             dictionaries=tuple(self.dictionaries),
             seconds=self.seconds,
+            parts=tuple(self.parts),
+            spoilt=tuple(self.spoilt),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

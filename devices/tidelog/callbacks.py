@@ -6,8 +6,11 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from tidelog.replica.ports import Record
+
+T = TypeVar("T")
 
 
 class Callbacks:
@@ -46,6 +49,10 @@ class Callbacks:
         for record in records if listeners else ():
             self._queue.put(lambda record=record: self._call_all(listeners, record))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
+    def run(self, work: Callable[[], None]) -> None:
+        """Queue a call of the application's own."""
+        self._queue.put(lambda: self._call_all([lambda _: work()], None))
+
     def trouble(self, error: Exception) -> None:
         """Queue an error for the listeners."""
         self._queue.put(lambda: self._report(error))
@@ -63,10 +70,10 @@ class Callbacks:
 
         return remove
 
-    def _call_all(self, listeners: list[Callable[[Record], None]], record: Record) -> None:
+    def _call_all(self, listeners: list[Callable[[T], None]], told: T) -> None:
         for listener in listeners:
             try:
-                listener(record)
+                listener(told)
             except Exception as error:  # noqa: BLE001 - the application's own, told to on_error
                 self._report(error)
 

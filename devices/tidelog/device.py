@@ -51,6 +51,7 @@ from tidelog.replica.steps import (
     Arrived,
     BodyCame,
     BodyEnded,
+    BodyWent,
     Event,
     Listing,
     Preview,
@@ -265,7 +266,13 @@ class Device:
     # Writing
 
     def send(
-        self, channel: str, body: str | bytes, *, kind: int = KIND_MESSAGE, content_type: str | None = None
+        self,
+        channel: str,
+        body: str | bytes,
+        *,
+        kind: int = KIND_MESSAGE,
+        content_type: str | None = None,
+        progress: Progress | None = None,
     ) -> Future[Receipt]:
         """Write a message. It is in the outbox on disk when this returns, and sent when the link allows.
 
@@ -276,6 +283,8 @@ class Device:
                 on at any time. Who syncs gets its beginning, and all of it by `fetch_body`.
             kind: 0 for a message; 16 to 255 are the application's.
             content_type: a media type of up to 64 bytes.
+            progress: called now and then while a large body goes up, with how many bytes the service has and
+                of how many; on the thread of the callbacks, see `on_record`.
 
         Returns:
             a future of the receipt: the service's word that the message is on its disk. It fails with
@@ -288,10 +297,17 @@ class Device:
         checked_channel(channel)
         raw, kind, media = checked_body(body), checked_kind(kind), checked_content_type(content_type)
         raw, kind, whole = as_sent(raw, kind)
-        return self._write(channel, raw, kind=kind, media=media, whole=whole)
+        return self._write(channel, raw, kind=kind, media=media, whole=whole, progress=progress)
 
     def _write(
-        self, channel: str, raw: bytes, *, kind: int, media: str, whole: bytes = b""
+        self,
+        channel: str,
+        raw: bytes,
+        *,
+        kind: int,
+        media: str,
+        whole: bytes = b"",
+        progress: Progress | None = None,
     ) -> Future[Receipt]:
         self._start()
         sent = time.time_ns() // 1_000_000
@@ -299,7 +315,7 @@ class Device:
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
             n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent, whole=whole)
-            self._waiting.for_receipt(n, future)
+            self._waiting.for_receipt(n, future, progress)
             return n, step
 
         try:
@@ -748,10 +764,17 @@ class Device:
                 self._waiting.renumbered(event)
             case SyncEnded():
                 self._waiting.ended(event)
+            case BodyWent():
+                self._went(event)
             case BodyCame() | BodyEnded():
                 self._waiting.body(event)
             case Trouble():
                 self._callbacks.trouble(event.error)
+
+    def _went(self, event: BodyWent) -> None:
+        progress = self._waiting.progress_of(event)
+        if progress is not None:
+            self._callbacks.run(lambda: progress(event.there, event.size))
 
     def _local(self, command: Command[T]) -> T:
         """Run a command on the device's own thread and wait for it."""

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from tidelog.bodies import Told
+from tidelog.bodies import Progress, Told
 from tidelog.replica.steps import (
     BodyCame,
     BodyEnded,
+    BodyWent,
     Receipt,
     Receipted,
     Refused,
@@ -32,13 +33,21 @@ class Waiting:
         self._settled = settled
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
+        self._progress: dict[int, Progress] = {}
         self._syncs: dict[int, Future[SyncEnded]] = {}
         self._bodies: dict[int, Told] = {}
 
-    def for_receipt(self, n: int, future: Future[Receipt]) -> None:
-        """Someone waits for the receipt of message ``n``."""
+    def for_receipt(self, n: int, future: Future[Receipt], progress: Progress | None = None) -> None:
+        """Someone waits for the receipt of message ``n``, and maybe wants to know how far it is."""
         with self._lock:
             self._sends[n] = future
+            if progress is not None:
+                self._progress[n] = progress
+
+    def progress_of(self, event: BodyWent) -> Progress | None:
+        """Who wants to know how far the upload of a message is."""
+        with self._lock:
+            return self._progress.get(event.n)
 
     def for_sync(self, job: int, future: Future[SyncEnded]) -> None:
         """Someone waits for the end of a sync."""
@@ -95,6 +104,9 @@ class Waiting:
             future = self._sends.pop(event.old, None)
             if future is not None:
                 self._sends[event.new] = future
+            progress = self._progress.pop(event.old, None)
+            if progress is not None:
+                self._progress[event.new] = progress
 
     def ended(self, event: SyncEnded) -> None:
         """A sync is over."""
@@ -123,6 +135,7 @@ class Waiting:
 
     def _take(self, n: int) -> Future[Receipt] | None:
         with self._lock:
+            self._progress.pop(n, None)
             return self._sends.pop(n, None)
 
 

@@ -65,6 +65,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         module="preview",
     ),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
+    Entry(name="body", summary="Bring a large body whole.", panel=DEVICE, module="body"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
     Entry(name="outbox", summary="See to messages that were refused.", panel=DEVICE, module="outbox"),
     Entry(name="decode", summary="Show what packed frames say.", panel=TOOLS, module="decode"),

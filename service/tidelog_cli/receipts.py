@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Final
@@ -15,7 +16,14 @@ from tidelog_cli.terminal import local_time, print_json, print_line
 _KEPT: Final = "the message is in the outbox; the next `tidelog sync` sends it"
 
 
-def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: bool) -> Receipt:
+def awaited(
+    device: Device,
+    waiting: Future[Receipt],
+    timeout: float,
+    *,
+    kept: bool,
+    moved: Callable[[], float] = lambda: 0.0,
+) -> Receipt:
     """Wait for the receipt of a message.
 
     Args:
@@ -23,6 +31,7 @@ def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: b
         waiting: as `Device.send` gave it.
         timeout: seconds, until there is a connection and the receipt.
         kept: whether the outbox outlives this command.
+        moved: when a large body last went on, monotonic seconds: from then on the time counts again.
 
     Raises:
         TidelogError: there was none in time, or the message was refused.
@@ -33,14 +42,18 @@ def awaited(device: Device, waiting: Future[Receipt], timeout: float, *, kept: b
     except (Unavailable, Denied) as error:
         error.hint = _with_kept(error.hint, kept=kept)
         raise
-    try:
-        return waiting.result(max(0.0, deadline - time.monotonic()))
-    except TimeoutError:
-        raise Unavailable(
-            f"no receipt within {timeout:g} s",
-            code="timeout",
-            hint=_with_kept("is the service running beside the broker?", kept=kept),
-        ) from None
+    while True:
+        try:
+            return waiting.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            deadline = max(deadline, moved() + timeout)
+            if deadline > time.monotonic():
+                continue
+            raise Unavailable(
+                f"no receipt within {timeout:g} s",
+                code="timeout",
+                hint=_with_kept("is the service running beside the broker?", kept=kept),
+            ) from None
 
 
 def _with_kept(hint: str, *, kept: bool) -> str:

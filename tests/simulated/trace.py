@@ -11,6 +11,7 @@ from tidelog.replica.steps import (
     Arrived,
     BodyCame,
     BodyEnded,
+    BodyWent,
     Event,
     Preview,
     Receipted,
@@ -272,6 +273,8 @@ def of_event(event: Event) -> str:  # noqa: PLR0911 - one a type
             return f"arrived {event.records[0].channel} {shown(seqs)}"
         case SyncEnded():
             return _ended(event)
+        case BodyWent():
+            return f"message {event.n}: {event.there} of {event.size} bytes are there"
         case BodyCame():
             return f"body {event.job}: {event.got} of {event.size} bytes"
         case BodyEnded():

@@ -11,6 +11,7 @@ from tidelog import Channel, Device, OutboxEntry, Receipt, Record, SyncReport, T
 def uses_every_name(path: Path) -> None:
     """Each call with its result's type."""
     texts: list[str] = []
+    counts: list[int] = []
     with Device("mqtt://127.0.0.1:1883", device="a1phone", secret="s", store=path, live=False) as phone:
         phone.connect(timeout=1)
         assert_type(phone, Device)
@@ -23,7 +24,7 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.channels(), list[Channel])
         assert_type(phone.outbox(), list[OutboxEntry])
         assert_type(phone.on_record(lambda record: texts.append(record.text)), Callable[[], None])
-        assert_type(phone.fetch_body("room1", 1, progress=lambda got, size: None), bytes)
+        assert_type(phone.fetch_body("room1", 1, progress=lambda got, size: counts.append(got - size)), bytes)
         assert_type(phone.save_body("room1", 1, path, timeout=5), int)
         phone.drop("room1", [(1, 5)])
 

@@ -74,7 +74,14 @@ def _with_a_stub(phone: Device, wire: Wire) -> None:
 
 
 def test_a_large_body_goes_as_a_stub_and_then_its_bytes(phone: Device, wire: Wire) -> None:
-    future = phone.send("room1", LARGE, kind=16, content_type="text/plain")
+    seen: list[tuple[int, int]] = []
+    future = phone.send(
+        "room1",
+        LARGE,
+        kind=16,
+        content_type="text/plain",
+        progress=lambda there, size: seen.append((there, size)),
+    )
     (waiting,) = phone.outbox()
     assert (waiting.kind, waiting.body, waiting.left_out) == (16, LARGE[:256], len(LARGE) - 256)
     message = _sent(wire)
@@ -92,6 +99,7 @@ def test_a_large_body_goes_as_a_stub_and_then_its_bytes(phone: Device, wire: Wir
     assert (record.kind, record.size, record.whole, record.body) == (16, len(LARGE), False, LARGE[:256])
     assert phone.fetch_body("room1", 1) == LARGE, "its author has it"
     assert not _frames(wire, Ask)
+    eventually(lambda: seen == [(61_440, len(LARGE)), (len(LARGE), len(LARGE))])
 
 
 def test_a_large_body_is_fetched_piece_by_piece_and_kept(phone: Device, wire: Wire, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from tidelog.replica.ports import BodyPart, Shelf
 from tidelog.replica.steps import BodyCame, BodyEnded, Chance, Effects
-from tidelog.replica.tuning import Tuning, backoff
+from tidelog.replica.tuning import BUSY_SECONDS, Tuning, backoff
 from tidelog.wire.errors import Code, TidelogError, error_for
 from tidelog.wire.frames import Fault
 from tidelog.wire.large import Ask, Portion
@@ -149,7 +149,7 @@ class Downloads:
         if job is None or not fault.rid or fault.rid != self._open.rid:
             return False
         if fault.code in _LATER:
-            self._open.due = now + self._wait()
+            self._open.due = now + self._wait(BUSY_SECONDS)
         else:
             text = fault.text or f"the body of {job.channel!r} {job.seq} is not to be had"
             self._end(job, effects, error_for(fault.code, text))
@@ -158,7 +158,7 @@ class Downloads:
     def _ask(self, job: BodyJob, offset: int, now: float) -> Ask:
         self._open.tries += 1
         self._open.rid = self._chance.randrange(REQUEST_ID_STOP) or 1
-        self._open.due = now + self._wait()
+        self._open.due = now + self._wait(self._tuning.answer_timeout)
         return Ask(
             rid=self._open.rid,
             channel=job.channel,
@@ -180,5 +180,5 @@ class Downloads:
             assert self._shelf is not None  # noqa: S101 - there would be nothing to read
             yield self._shelf.part(digest, at, min(at + _READ_BYTES, stop))
 
-    def _wait(self) -> float:
-        return backoff(self._tuning.answer_timeout, self._open.tries, self._tuning.backoff_max, self._chance)
+    def _wait(self, first: float) -> float:
+        return backoff(first, self._open.tries, self._tuning.backoff_max, self._chance)

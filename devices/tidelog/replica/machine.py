@@ -376,8 +376,12 @@ class Machine:
             effects.outworn = self._dictionaries.outworn()
             self._requests.use_dictionary(self._dictionaries.best)
 
-    def _on_upload(self, told: Upload, _size: int, now: float, _effects: Effects) -> None:
-        self.strays += not self._uploads.take(told, now)
+    def _on_upload(self, told: Upload, _size: int, now: float, effects: Effects) -> None:
+        went = self._uploads.take(told, now)
+        if went is None:
+            self.strays += 1
+        else:
+            effects.events.append(went)
 
     def _on_portion(self, portion: Portion, _size: int, _now: float, effects: Effects) -> None:
         self.strays += not self._downloads.take(portion, effects)

@@ -157,6 +157,15 @@ class SyncEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyWent:
+    """So much of the large body of message ``n`` is on the service's disk."""
+
+    n: int
+    there: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BodyCame:
     """So much of a large body is in the store."""
 
@@ -180,7 +189,7 @@ class Trouble:
     error: TidelogError
 
 
-Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | BodyCame | BodyEnded | Trouble
+Event = Receipted | Refused | Renumbered | Arrived | SyncEnded | BodyWent | BodyCame | BodyEnded | Trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Final
 
 from tidelog.replica.outbox import Outbox
 from tidelog.replica.ports import OutboxEntry, Shelf
-from tidelog.replica.steps import Chance
-from tidelog.replica.tuning import Tuning, backoff
+from tidelog.replica.steps import BodyWent, Chance
+from tidelog.replica.tuning import BUSY_SECONDS, Tuning, backoff
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import Fault
 from tidelog.wire.large import Chunk, Upload
@@ -27,9 +27,6 @@ _WINDOW_CHUNKS: Final = 16
 
 _CHUNK_BYTES: Final = BODY_DIGEST_BYTES + 20
 """A chunk's own headers at most: first byte, array, rid, digest, size, offset, and the head of its bytes."""
-
-_BUSY_SECONDS: Final = 1.0
-"""A service that is asked to take bytes faster than it cares to has room again soon."""
 
 _LATER: Final = (Code.BUSY, Code.INTERNAL)
 
@@ -123,25 +120,26 @@ class Uploads:
             return [Chunk(rid=wanted.rid, digest=wanted.stub.digest, size=wanted.stub.size)]
         return self._chunks(wanted)
 
-    def take(self, told: Upload, now: float) -> bool:
+    def take(self, told: Upload, now: float) -> BodyWent | None:
         """Take the service's word on how much is there; a message whose bytes are whole is sent again.
 
         Returns:
-            whether it is about the upload that is under way.
+            what that comes to; ``None`` where it is not about the upload that is under way.
         """
         wanted = self._first()
         if wanted is None or not told.rid or told.rid != wanted.rid or told.offset > wanted.stub.size:
-            return False
+            return None
+        size = wanted.stub.size
         if wanted.there is None:
             wanted.sent = told.offset
         elif told.offset <= wanted.there:
-            return True
+            return BodyWent(n=wanted.n, there=wanted.there, size=size)
         wanted.there, wanted.sent = told.offset, max(wanted.sent, told.offset)
         wanted.tries, wanted.due = 0, now + self._wait(1)
-        if told.offset == wanted.stub.size:
+        if told.offset == size:
             del self._wanted[wanted.n]
             self.outbox.release(wanted.n)
-        return True
+        return BodyWent(n=wanted.n, there=told.offset, size=size)
 
     def refused(self, fault: Fault, now: float) -> int | None:
         """Take a fault that answers a chunk.
@@ -156,7 +154,7 @@ class Uploads:
         if fault.code in _LATER or (fault.code is Code.BLOB and wanted.spoilt < self.tuning.repair_tries):
             if wanted.there is not None or fault.code is Code.BLOB:
                 wanted.tries += 1
-            wanted.ask(now + backoff(_BUSY_SECONDS, wanted.tries, self.tuning.backoff_max, self.chance))
+            wanted.ask(now + backoff(BUSY_SECONDS, wanted.tries, self.tuning.backoff_max, self.chance))
             return 0
         del self._wanted[wanted.n]
         return wanted.n

@@ -185,7 +185,7 @@ class Engine:
             raise TypeError(f"not a request: {request!r}")
         cost = 1 + question.size // _REQUEST_BYTES
         if isinstance(request, Ask):
-            cost += request.page_bytes // _PORTION_BYTES
+            cost += (request.page_bytes - 1) // _PORTION_BYTES
         if not self._rates.admit(device, now_ms, cost=cost):
             return self._busy(question, request, "too many requests")
         filter_ = request.filter if isinstance(request, Query) else None

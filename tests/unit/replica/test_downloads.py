@@ -141,7 +141,7 @@ def test_a_service_that_is_busy_is_asked_later(made: Fetching, code: Code) -> No
     made.ask()
     effects = Effects()
     assert made.downloads.refused(Fault(code=code, rid=1), 2.0, effects)
-    assert made.downloads.due() == 7
+    assert made.downloads.due() == 3
     assert not effects.events
 
 

@@ -31,8 +31,8 @@ BODY_BYTES_MAX: Final = 32_768
 LARGE_BYTES_MAX: Final = 2**30
 """A body that goes as a stub; a service takes less, and says how much."""
 
-STUB_FIRST_BYTES_MAX: Final = 1_024
-"""What a stub has of the beginning of its body: each device that syncs pays for it."""
+STUB_FIRST_BYTES_MAX: Final = 512
+"""What a stub has of the beginning of its body: who syncs pays for it, and any stub may prime."""
 
 BODY_DIGEST_BYTES: Final = 32
 """Of a large body: nobody finds another one with the same digest."""

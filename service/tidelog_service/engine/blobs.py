@@ -66,7 +66,7 @@ class Blobs(Protocol):
         ...
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
-        """Delete the bodies of records; every run is finite."""
+        """Delete the bodies of records, some of the bytes maybe later; every run is finite."""
         ...
 
     def pieces(self, blob_id: int, start: int, stop: int) -> Iterator[bytes]:

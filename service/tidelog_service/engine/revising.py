@@ -82,7 +82,9 @@ def _edited(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
     if row is None:
         raise rows.missing(given.voids)
     made = replace(_before(row), content=given.content)
-    if given.kind == KIND_STUB and read_stub(given.content).kind == made.kind:
+    if given.kind == KIND_STUB:
+        if read_stub(given.content).kind != made.kind:
+            raise rows.missing(given.voids)
         made = replace(made, kind=KIND_STUB)
     if given != made and not fill:
         raise rows.missing(given.voids)

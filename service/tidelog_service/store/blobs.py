@@ -20,8 +20,8 @@ UPLOADS_MAX: Final = 4
 UPLOAD_MS_MAX: Final = 86_400_000
 """How long one is kept that nothing is added to: a day, for a device that is away."""
 
-_EXPIRED_AT_A_TIME: Final = 4
-"""Of those, deleted whenever another begins: it may take up to some hundred milliseconds."""
+_DELETED_AT_A_TIME: Final = 4
+"""Bodies deleted in one transaction: that may take up to some hundred milliseconds, and others wait."""
 
 _OFFSET_BITS: Final = 32
 """The lower bits of a piece's key hold its offset, those above the body's id."""
@@ -41,9 +41,13 @@ class BlobStore(Blobs):
         self._upload = compiled(_UPLOADS.where((Body.device == "") & (Body.digest == b"")))
         self._of_record = compiled(_BLOB.where(Body.record == 0))
         self._of_records = compiled(Body.select(Body.id).where((Body.record >= 0) & (Body.record < 0)))
+        self._disown = compiled(Body.update(record=0).where(Body.id == 0))
+        self._disowned = compiled(Body.select(Body.id).where(Body.record < SQL("0")).limit(1))  # how many
         self._add = compiled(Piece.insert(id=0, data=b""))  # key, data
         self._grow = compiled(Body.update({Body.got: 0, Body.used: 0}).where(Body.id == 0))
         self._pieces = compiled(_pieces())  # key, first key, last
+        # What an earlier service left over is looked for once.
+        self._left_over = True
 
     def upload(self, device: str, digest: bytes) -> Blob | None:
         """See `Blobs.upload`."""
@@ -89,13 +93,25 @@ class BlobStore(Blobs):
         """See `Blobs.erase`."""
         for run in within(seqs).runs:
             found = self._database.fetch(self._of_records, run_of(channel_id, run))
-            self._delete(blob_id for (blob_id,) in found)
+            # They are nobody's from now on; their bytes go some at a time.
+            self._database.write_many(self._disown, [(-blob_id, blob_id) for (blob_id,) in found])
+            self._left_over |= bool(found)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete some of the bodies that are no record's any more; inside any transaction."""
+        if not self._left_over:
+            return
+        found = self._database.fetch(self._disowned, (_DELETED_AT_A_TIME,))
+        self._delete(blob_id for (blob_id,) in found)
+        # What was found may come back, if the transaction fails.
+        self._left_over = bool(found)
 
     def _make_room(self, device: str, now_ms: int) -> None:
         newest_first = _ON_THEIR_WAY.where(Body.device == device).order_by(Body.used.desc())
         surplus = newest_first.limit(UPLOADS_MAX).offset(UPLOADS_MAX - 1)
         oldest_first = _ON_THEIR_WAY.where(Body.used < now_ms - UPLOAD_MS_MAX).order_by(Body.used)
-        for query in (surplus, oldest_first.limit(_EXPIRED_AT_A_TIME)):
+        for query in (surplus, oldest_first.limit(_DELETED_AT_A_TIME)):
             self._delete(blob_id for (blob_id,) in self._database.select(query))
 
     def _delete(self, ids: Iterable[int]) -> None:

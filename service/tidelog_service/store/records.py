@@ -57,6 +57,8 @@ class RecordStore(Store):
         blobs: large bodies.
     """
 
+    blobs: BlobStore
+
     def __init__(self, database: Database) -> None:
         """See the class."""
         self._database = database
@@ -75,6 +77,7 @@ class RecordStore(Store):
         """See `Store.transaction`."""
         with self._database.transaction():
             self._look()
+            self.blobs.sweep()
             self._in_transaction = True
             try:
                 yield

@@ -329,6 +329,22 @@ class TestAway:
         assert sent(engine, _edit(seq, KIND_STUB, other)) == [Code.NO_RECORD]
         assert sent(engine, _edit(seq, KIND_STUB, b"no stub")) == [Code.MALFORMED]
 
+    def test_a_script_need_not_know_when_the_first_one_was_written(
+        self, engine: Engine, store: Store
+    ) -> None:
+        """But the kind has to be right."""
+        seq = stored(engine)
+        asked(engine, *chunks(OTHER))
+        for kind, code in ((16, Code.NO_RECORD), (0, None)):
+            content = stub_body(stub_for(OTHER, kind=kind))
+            edit = Edit(voids=RangeSet([(seq, seq + 1)]), kind=KIND_STUB, time=0, content=content)
+            one = Message(n=0, channel="room", kind=KIND_EDIT, body=edit_body(edit))
+            frame = Messages(outbox=b"", messages=(one,))
+            (answer,) = asked(engine, frame, encoding=Encoding.JSON)
+            assert isinstance(answer, Receipts)
+            assert [refused.code for refused in answer.rejections] == ([code] if code else [])
+        assert fetched(engine, store, seq + 1) == OTHER
+
 
 def _edit(seq: int, kind: int, content: bytes, *, voids: RangeSet | None = None) -> Message:
     edit = Edit(voids=voids or RangeSet([(seq, seq + 1)]), kind=kind, time=9_000, content=content)

@@ -13,6 +13,7 @@ from tidelog_service.engine.blobs import Blob
 from tidelog_service.store.blobs import BlobStore
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.keys import LOG_STOP
+from tidelog_service.store.records import RecordStore
 
 DIGEST = bytes(32)
 
@@ -67,7 +68,9 @@ def test_an_upload_is_its_devices_until_it_is_a_records(database: Database) -> N
     assert store.upload("a1", DIGEST) is None
 
 
-@pytest.mark.parametrize("name", ["_upload", "_of_record", "_of_records", "_pieces", "_grow"])
+@pytest.mark.parametrize(
+    "name", ["_upload", "_of_record", "_of_records", "_pieces", "_grow", "_disown", "_disowned"]
+)
 def test_no_statement_scans_a_table(database: Database, name: str) -> None:
     sql = getattr(BlobStore(database), name)
     plan = database.fetch(f"EXPLAIN QUERY PLAN {sql}", [0] * sql.count("?"))
@@ -88,3 +91,23 @@ def test_nor_does_making_room(database: Database, monkeypatch: pytest.MonkeyPatc
     kept(database, b"a")
     assert len([step for step in asked if re.search("USING (COVERING )?INDEX body_(upload|used)", step)]) == 2
     assert not [step for step in asked if step.startswith("SCAN")]
+
+
+def test_many_bodies_go_some_at_a_time_and_are_nobodys_at_once(database: Database) -> None:
+    """A service that starts anew goes on with it."""
+    store = RecordStore(database)
+    for seq in range(1, 12):
+        blob = kept(database, b"%d" % seq)
+        with store.transaction():
+            store.blobs.attach(blob.id, 1, seq)
+    with store.transaction():
+        store.erase(1, RangeSet([(1, 11)]))
+    assert [store.blobs.of_record(1, seq) for seq in range(1, 11)] == [None] * 10
+    left = []
+    for one in (store, RecordStore(database), store):
+        left += database.fetch("SELECT count(*) FROM body")[0]
+        with one.transaction():
+            pass
+    assert left == [7, 3, 1]
+    assert database.fetch("SELECT count(*) FROM piece") == [(1,)]
+    assert store.blobs.of_record(1, 11) is not None

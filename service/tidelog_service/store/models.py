@@ -269,8 +269,8 @@ class Dictionary(Model):
 class Body(Model):
     """A large body: on its way up from ``device``, or that of the record with the key ``record``.
 
-    ``record`` is below 0 where that is no more, and the bytes are to go. ``got``: bytes from the beginning that
-    are there; ``used``: when that last changed.
+    ``record`` is below 0 where that is no more, and the bytes are to go. ``got``: bytes from the beginning
+    that are there; ``used``: when that last changed.
     """
 
     id = AutoField()

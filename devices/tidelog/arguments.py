@@ -12,11 +12,11 @@ from tidelog.wire import models
 from tidelog.wire.errors import UsageError
 from tidelog.wire.frames import CODEC_NONE, KIND_APPLICATION_FIRST, KIND_MESSAGE
 from tidelog.wire.limits import (
-    BODY_BYTES_MAX,
     BUDGET_BYTES_MIN,
     CONTENT_TYPE_BYTES_MAX,
     CONTEXT_BYTES_MAX,
     KIND_STOP,
+    LARGE_BYTES_MAX,
     PAGE_BYTES_MAX,
     PAGE_BYTES_MIN,
     SEQ_STOP,
@@ -159,14 +159,14 @@ def checked_body(body: str | bytes) -> bytes:
     """The body as bytes, text as UTF-8.
 
     Raises:
-        UsageError: it is larger than goes inline (``limit``), or text that UTF-8 cannot hold.
+        UsageError: it is larger than any body may be (``limit``), or text that UTF-8 cannot hold.
     """
     try:
         raw = body.encode() if isinstance(body, str) else bytes(body)
     except UnicodeEncodeError as error:
         raise UsageError(f"not a text that UTF-8 can hold: {error}") from error
-    if len(raw) > BODY_BYTES_MAX:
-        raise UsageError(f"a body of {len(raw)} bytes; at most {BODY_BYTES_MAX} go inline", code="limit")
+    if len(raw) > LARGE_BYTES_MAX:
+        raise UsageError(f"a body of {len(raw)} bytes; at most {LARGE_BYTES_MAX} can go", code="limit")
     return raw
 
 

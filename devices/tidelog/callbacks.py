@@ -66,6 +66,10 @@ class Callbacks:
         """Queue a change of a membership for the listeners, if there are any."""
         self._tell(self._on_membership, (membership,))
 
+    def run(self, work: Callable[[], None]) -> None:
+        """Queue a call of the application's own."""
+        self._queue.put(lambda: self._call_all([lambda _: work()], None))
+
     def trouble(self, error: Exception) -> None:
         """Queue an error for the listeners."""
         self._queue.put(lambda: self._report(error))

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ from tidelog.arguments import (
     offered_codecs,
     refuse_later,
 )
+from tidelog.bodies import Progress, as_sent, follow, held_record, pieces
 from tidelog.callbacks import Callbacks
 from tidelog.channels import Channel, channels_of, marks_of
 from tidelog.choice import Choice, Time, chosen
@@ -43,12 +45,16 @@ from tidelog.driver import Command, Driver, T
 from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
+from tidelog.replica.downloads import BodyJob
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Holding, Mark, OutboxEntry, Record, Store, Transport
 from tidelog.replica.requests import Job
-from tidelog.replica.revisions import shown
+from tidelog.replica.revisions import shown, shown_entry
 from tidelog.replica.steps import (
     Arrived,
+    BodyCame,
+    BodyEnded,
+    BodyWent,
     EnrolEnded,
     Event,
     Listing,
@@ -78,6 +84,7 @@ from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP, TIME_MS_STOP
 from tidelog.wire.queries import Depth
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.stubs import stub_of
 from tidelog.wire.topics import checked_channel, checked_device
 from tidelog.wire.url import BrokerUrl
 
@@ -255,15 +262,25 @@ class Device:
     # Writing
 
     def send(
-        self, channel: str, body: str | bytes, *, kind: int = KIND_MESSAGE, content_type: str | None = None
+        self,
+        channel: str,
+        body: str | bytes,
+        *,
+        kind: int = KIND_MESSAGE,
+        content_type: str | None = None,
+        progress: Progress | None = None,
     ) -> Future[Receipt]:
         """Write a message. It is in the outbox on disk when this returns, and sent when the link allows.
 
         Args:
             channel: the channel's name.
-            body: text (as UTF-8) or bytes, up to 32 KiB.
+            body: text (as UTF-8) or bytes. More than 32 KiB goes apart from the log, piece by piece, up to
+                what the service takes (16 MiB unless its operator says otherwise); it may be cut off and go
+                on at any time. Who syncs gets its beginning, and all of it by `fetch_body`.
             kind: 0 for a message; 16 to 255 are the application's.
             content_type: a media type of up to 64 bytes.
+            progress: called now and then while a large body goes up, with how many bytes the service has and
+                of how many; on the thread of the callbacks, see `on_record`.
 
         Returns:
             a future of the receipt: the service's word that the message is on its disk. It fails with
@@ -275,16 +292,26 @@ class Device:
         """
         checked_channel(channel)
         raw, kind, media = checked_body(body), checked_kind(kind), checked_content_type(content_type)
-        return self._write(channel, raw, kind=kind, media=media)
+        raw, kind, whole = as_sent(raw, kind)
+        return self._write(channel, raw, kind=kind, media=media, whole=whole, progress=progress)
 
-    def _write(self, channel: str, raw: bytes, *, kind: int, media: str) -> Future[Receipt]:
+    def _write(
+        self,
+        channel: str,
+        raw: bytes,
+        *,
+        kind: int,
+        media: str,
+        whole: bytes = b"",
+        progress: Progress | None = None,
+    ) -> Future[Receipt]:
         self._start()
         sent = min(max(0, self._clock()), TIME_MS_STOP - 1)
         future: Future[Receipt] = Future()
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
-            n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent)
-            self._waiting.for_receipt(n, future)
+            n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent, whole=whole)
+            self._waiting.for_receipt(n, future, progress)
             return n, step
 
         try:
@@ -310,8 +337,10 @@ class Device:
             UsageError: an argument is not valid, or the device does not hold the record (``no_record``).
             Unavailable: the outbox could not be written.
         """
-        raw, media = edit_body_of(self._store, self._holding(channel), seq, checked_body(body))
-        return self._write(channel, raw, kind=KIND_EDIT, media=media)
+        content = checked_body(body)
+        raw, media = edit_body_of(self._store, self._holding(channel), seq, content)
+        whole = content if stub_of(KIND_EDIT, raw) is not None else b""
+        return self._write(channel, raw, kind=KIND_EDIT, media=media, whole=whole)
 
     def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> Future[Receipt]:
         """Delete messages of one's own, everywhere; goes the way of `send`.
@@ -373,7 +402,7 @@ class Device:
 
     def outbox(self) -> list[OutboxEntry]:
         """Messages without a receipt, in the order of their numbers; refused ones say why."""
-        return list(self._store.load().outbox)
+        return [shown_entry(entry) for entry in self._store.load().outbox]
 
     def resubmit(self, n: int) -> None:
         """Send a refused message of the outbox again, as a new one."""
@@ -591,10 +620,84 @@ class Device:
         del arguments
         not_yet("audit")
 
-    def fetch_body(self, channel: str, seq: int) -> NoReturn:
-        """Not in this version."""
-        del channel, seq
-        not_yet("fetch_body")
+    def fetch_body(
+        self, channel: str, seq: int, *, progress: Progress | None = None, timeout: float = 30.0
+    ) -> bytes:
+        """The whole body of a record; a large one is brought from the service, piece by piece.
+
+        What came is kept in the store: after a cut it goes on from there, and another call costs nothing.
+
+        Args:
+            channel: the channel's name.
+            seq: the record's number, which the device must hold.
+            progress: called now and then, on the thread that calls this, with how many bytes are there and
+                of how many.
+            timeout: seconds that may pass without progress; not for the whole.
+
+        Returns:
+            all of it, in memory; `save_body` writes it into a file.
+
+        Raises:
+            UsageError: the device does not hold the record, or the service no longer (``no_record``).
+            Denied: the user may no longer read the channel.
+            Unavailable: nothing came in time (``timeout``); what arrived is kept.
+            ProtocolError: what came is not the body that its author sent (``blob``); nothing of it is kept.
+        """
+        return b"".join(self._body(channel, seq, progress, timeout))
+
+    def save_body(
+        self,
+        channel: str,
+        seq: int,
+        path: str | Path,
+        *,
+        progress: Progress | None = None,
+        timeout: float = 30.0,
+    ) -> int:
+        """Write the whole body of a record into a file; as `fetch_body`, for what is too large for memory.
+
+        Args:
+            channel: as in `fetch_body`.
+            seq: as in `fetch_body`.
+            path: the file; written only once the body is whole, and replaced where it exists.
+            progress: as in `fetch_body`.
+            timeout: as in `fetch_body`.
+
+        Returns:
+            how many bytes it has.
+
+        Raises:
+            OSError: the file cannot be written.
+            TidelogError: as in `fetch_body`.
+        """
+        parts = self._body(channel, seq, progress, timeout)
+        with Path(path).open("wb") as file:
+            return sum(map(file.write, parts))
+
+    def _body(self, channel: str, seq: int, progress: Progress | None, timeout: float) -> Iterable[bytes]:
+        record, epoch = held_record(self._store, self._holding(channel), seq)
+        stub = stub_of(record.kind, record.body)
+        if stub is None:
+            return [shown(record).body]
+        if self._store.got(stub.digest) < stub.size:
+            job = BodyJob(id=next(self._job_ids), channel=channel, epoch=epoch, seq=seq, stub=stub)
+            self._bring(job, progress, timeout)
+        return pieces(self._store, stub)
+
+    def _bring(self, job: BodyJob, progress: Progress | None, timeout: float) -> None:
+        self.connect(timeout)
+        told = self._waiting.for_body(job.id)
+        try:
+            self._local(lambda machine, _now: (None, machine.fetch_body(job)))
+            follow(told, progress, timeout)
+        except Unavailable as error:
+            if error.code == "timeout" and not self._link.online:
+                raise self._link.why_offline(f"no connection within {timeout:g} s") from None
+            raise
+        finally:
+            self._waiting.forget_body(job.id)
+            with suppress(Unavailable):
+                self._local(lambda machine, _now: (None, machine.give_up_body(job.id)))
 
     def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
         """Records in the device's store as they now stand, ascending by seq; no traffic.
@@ -789,8 +892,17 @@ class Device:
                 self._callbacks.marked(event.marks)
             case MembershipChanged():
                 self._callbacks.changed(event.membership)
+            case BodyWent():
+                self._went(event)
+            case BodyCame() | BodyEnded():
+                self._waiting.body(event)
             case Trouble():
                 self._callbacks.trouble(event.error)
+
+    def _went(self, event: BodyWent) -> None:
+        progress = self._waiting.progress_of(event)
+        if progress is not None:
+            self._callbacks.run(lambda: progress(event.there, event.size))
 
     def _local(self, command: Command[T]) -> T:
         """Run a command on the device's own thread and wait for it."""

@@ -7,8 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from tidelog.bodies import Progress, Told
 from tidelog.replica.ports import Mark
-from tidelog.replica.steps import MarkSettled, Receipt, Receipted, Refused, Renumbered, SyncEnded
+from tidelog.replica.steps import (
+    BodyCame,
+    BodyEnded,
+    BodyWent,
+    MarkSettled,
+    Receipt,
+    Receipted,
+    Refused,
+    Renumbered,
+    SyncEnded,
+)
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 
 
@@ -24,13 +35,22 @@ class Waiting:
         self._settled = settled
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
+        self._progress: dict[int, Progress] = {}
         self._syncs: dict[int, Future[SyncEnded]] = {}
         self._marks: dict[str, list[Future[Mark]]] = {}
+        self._bodies: dict[int, Told] = {}
 
-    def for_receipt(self, n: int, future: Future[Receipt]) -> None:
-        """Someone waits for the receipt of message ``n``."""
+    def for_receipt(self, n: int, future: Future[Receipt], progress: Progress | None = None) -> None:
+        """Someone waits for the receipt of message ``n``, and maybe wants to know how far it is."""
         with self._lock:
             self._sends[n] = future
+            if progress is not None:
+                self._progress[n] = progress
+
+    def progress_of(self, event: BodyWent) -> Progress | None:
+        """Who wants to know how far the upload of a message is."""
+        with self._lock:
+            return self._progress.get(event.n)
 
     def for_sync(self, job: int, future: Future[SyncEnded]) -> None:
         """Someone waits for the end of a sync."""
@@ -46,6 +66,25 @@ class Waiting:
         """The mark was not written: nobody waits for it."""
         with self._lock:
             self._marks[channel] = [one for one in self._marks.get(channel, ()) if one is not future]
+
+    def for_body(self, job: int) -> Told:
+        """Someone waits for a large body, and hears here what happens to it."""
+        told = Told()
+        with self._lock:
+            self._bodies[job] = told
+        return told
+
+    def forget_body(self, job: int) -> None:
+        """Nobody waits for this body any more."""
+        with self._lock:
+            self._bodies.pop(job, None)
+
+    def body(self, event: BodyCame | BodyEnded) -> None:
+        """Something of a body came, or all of it, or nothing will."""
+        with self._lock:
+            told = self._bodies.get(event.job)
+        if told is not None:
+            told.put(event)
 
     def forget_send(self, future: Future[Receipt]) -> None:
         """The message was not written: nobody waits for it."""
@@ -78,6 +117,9 @@ class Waiting:
             future = self._sends.pop(event.old, None)
             if future is not None:
                 self._sends[event.new] = future
+            progress = self._progress.pop(event.old, None)
+            if progress is not None:
+                self._progress[event.new] = progress
 
     def ended(self, event: SyncEnded) -> None:
         """A sync is over."""
@@ -108,6 +150,9 @@ class Waiting:
             marks = [future for waiting in self._marks.values() for future in waiting]
             futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values(), *marks]
             self._marks.clear()
+            for job, told in self._bodies.items():
+                told.put(BodyEnded(job=job, error=error))
+            self._bodies.clear()
             self._sends.clear()
             self._syncs.clear()
         for future in futures:
@@ -116,6 +161,7 @@ class Waiting:
 
     def _take(self, n: int) -> Future[Receipt] | None:
         with self._lock:
+            self._progress.pop(n, None)
             return self._sends.pop(n, None)
 
 

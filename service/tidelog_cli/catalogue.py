@@ -73,6 +73,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         module="preview",
     ),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
+    Entry(name="body", summary="Bring a large body whole.", panel=DEVICE, module="body"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),
     Entry(
         name="room",

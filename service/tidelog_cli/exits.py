@@ -48,7 +48,8 @@ _BRANCHES: Final[tuple[tuple[type[TidelogError], ExitCode], ...]] = (
 _BY_CODE: Final[dict[str, ExitCode]] = {
     "in_use": ExitCode.UNAVAILABLE,
     **dict.fromkeys(
-        ("no_data", "data_gone", "data_folder", "no_folder", "import_line", "import_file"), ExitCode.DATA
+        ("no_data", "data_gone", "data_folder", "no_folder", "import_line", "import_file", "file"),
+        ExitCode.DATA,
     ),
     **dict.fromkeys(("no_corpus", "corpus_short"), ExitCode.DATA),
     **dict.fromkeys(("store_full", "store_damaged", "store_failed", "store_unreadable"), ExitCode.DATA),

@@ -40,6 +40,7 @@ def record_json(record: Record) -> dict[str, object]:
     """A record as JSON names it; ``body64`` instead of ``body`` where that is no text.
 
     ``time`` and ``sent`` are Unix milliseconds; ``kind`` and ``content_type`` are left out at their defaults.
+    Of a large body, whose beginning is shown, ``whole`` is false and ``size`` tells the bytes of all of it.
     """
     value: dict[str, object] = {
         "channel": record.channel,
@@ -56,6 +57,8 @@ def record_json(record: Record) -> dict[str, object]:
         value["voids"] = [list(run) for run in record.voids]
     if record.content_type:
         value["content_type"] = record.content_type
+    if not record.whole:
+        value |= {"size": record.size, "whole": False}
     return value | body_json(record.body)
 
 
@@ -74,7 +77,8 @@ def readable_body(record: Record) -> str:
     kind = f"[kind {record.kind}] " if record.kind != KIND_MESSAGE else ""
     kind += "[edited] " if record.edited else ""
     media = f"[{printable(record.content_type)}] " if record.content_type else ""
-    return kind + media + readable_bytes(record.body)
+    rest = "" if record.whole else f" [the beginning of {record.size:,} bytes]"
+    return kind + media + readable_bytes(record.body) + rest
 
 
 def _seqs(record: Record) -> str:

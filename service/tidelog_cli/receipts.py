@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Final, TypeVar
@@ -25,6 +26,7 @@ def awaited(
     kept: bool,
     what: str = "receipt",
     where: str = _KEPT,
+    moved: Callable[[], float] = lambda: 0.0,
 ) -> T:
     """Wait for the receipt of a message, or for another word of the service's.
 
@@ -35,6 +37,7 @@ def awaited(
         kept: whether the device's store outlives this command.
         what: what is waited for.
         where: where the rest is until then.
+        moved: when a large body last went on, monotonic seconds: from then on the time counts again.
 
     Raises:
         TidelogError: there was none in time, or the message was refused.
@@ -45,14 +48,18 @@ def awaited(
     except (Unavailable, Denied) as error:
         error.hint = _with_kept(error.hint, where if kept else "")
         raise
-    try:
-        return waiting.result(max(0.0, deadline - time.monotonic()))
-    except TimeoutError:
-        raise Unavailable(
-            f"no {what} within {timeout:g} s",
-            code="timeout",
-            hint=_with_kept("is the service running beside the broker?", where if kept else ""),
-        ) from None
+    while True:
+        try:
+            return waiting.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            deadline = max(deadline, moved() + timeout)
+            if deadline > time.monotonic():
+                continue
+            raise Unavailable(
+                f"no {what} within {timeout:g} s",
+                code="timeout",
+                hint=_with_kept("is the service running beside the broker?", where if kept else ""),
+            ) from None
 
 
 def _with_kept(hint: str, where: str) -> str:

@@ -8,7 +8,9 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
     CONTEXT_BYTES_MAX,
+    LARGE_BYTES_MAX,
     PACKET_BYTES_MAX,
     PAGE_BYTES_DEFAULT,
     PAGE_BYTES_MAX,
@@ -103,6 +105,15 @@ class LimitsSection(_Section):
             json_schema_extra={"unit": "bytes"},
         ),
     ] = PACKET_BYTES_MAX
+    body_bytes: Annotated[
+        int,
+        Field(
+            description="A large body, which goes apart from the log; a device may have four on their way.",
+            ge=BODY_BYTES_MAX,
+            le=LARGE_BYTES_MAX,
+            json_schema_extra={"unit": "bytes"},
+        ),
+    ] = 16 << 20
     connections: Annotated[
         int,
         Field(

@@ -67,6 +67,7 @@ def status_of(bounds: Bounds, packet_bytes: int, *, down_from_ms: int | None) ->
     limits = {
         "packet_bytes": packet_bytes,
         "page_bytes": bounds.page_bytes,
+        "body_bytes": bounds.body_bytes,
         "requests_per_second": bounds.requests_per_second,
         "requests_burst": bounds.requests_burst,
     }
@@ -171,6 +172,7 @@ class Service:
     def _bounds(self) -> Bounds:
         return Bounds(
             page_bytes=self._settings.limits.page_bytes,
+            body_bytes=self._settings.limits.body_bytes,
             coalesce_ms=self._settings.live.coalesce_ms,
             primed_pushes=self._settings.live.primed_pushes,
             lease_ms=self._settings.live.lease_s * 1000,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import queue
+import random
 import re
 import shlex
 import signal
@@ -217,6 +219,26 @@ def test_a_device_makes_a_channel_and_others_come_and_go(tidelog: Shell) -> None
         (boat,) = [one for one in tidelog.json("channel", "list") if one["channel"] == "alice/boat"]
         assert boat["members"] == ["alice"]
         assert tidelog("room", "direct", "bob", "--as", "phone") == "writer of dm/alice/bob\n"
+
+
+def test_a_file_goes_and_comes(tidelog: Shell) -> None:
+    sent, came = tidelog.folder / "sent.bin", tidelog.folder / "came.bin"
+    sent.write_bytes(random.Random(1).randbytes(2_000_000))
+    with tidelog.serving() as url:
+        room_of_two(tidelog, url)
+        assert tidelog.json("send", "room1", "--file", str(sent), "--as", "phone")["seq"] == 1
+        tidelog("sync", "--as", "pad")
+        assert "[the beginning of 2,000,000 bytes]" in tidelog("log", "--as", "pad")
+        told = json.loads(tidelog("log", "--as", "pad", "--json"))
+        assert (told["size"], told["whole"]) == (2_000_000, False)
+        assert tidelog("body", "room1", "1", "-o", str(came), "--as", "pad") == f"{came}: 2,000,000 bytes\n"
+        assert came.read_bytes() == sent.read_bytes()
+    whole = tidelog.json("body", "room1", "1", "--as", "pad")
+    assert base64.b64decode(whole["body64"]) == sent.read_bytes(), "without a link"
+    tidelog("body", "room1", "2", "--as", "pad", code=2)
+    tidelog("body", "room1", "1", "-o", str(tidelog.folder), "--as", "pad", code=6)
+    tidelog("send", "room1", "--file", str(tidelog.folder / "none"), "--as", "phone", code=6)
+    tidelog("send", "room1", "text", "--file", str(sent), "--as", "phone", code=2)
 
 
 def test_a_device_can_be_given_by_options_and_environment(tidelog: Shell) -> None:

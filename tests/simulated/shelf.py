@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 
+from simulated.cellar import Cellar
 from tidelog.wire.errors import Unavailable
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import (
@@ -39,6 +40,7 @@ class Shelf:
         reads: how often records were read.
         read: channel and seq of every record that `rows` returned.
         tokens: what is kept, by device and token.
+        blobs: large bodies.
         windows: of users in channels, first and last seq that they may read; no last for members.
         receipts: channels that tell how far members have come.
         marks: epoch, read, delivered and version of users in channels.
@@ -53,6 +55,7 @@ class Shelf:
         self.records: dict[int, dict[int, Row]] = {log.id: {} for log in self.logs.values()}
         self.revoked: set[str] = set()
         self.failing = False
+        self.blobs = Cellar()
         self.reads = 0
         self.read: list[tuple[str, int]] = []
         self.tokens: dict[tuple[str, bytes], bytes] = {}
@@ -117,6 +120,9 @@ class Shelf:
         self._check()
         found = self.logs_of(user_id)
         return {name: log for name, log in found.items() if name in names and not log.left}
+
+    def readable(self, user_id: int, name: str) -> Log | None:
+        return self.logs_of(user_id).get(name)
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         self._check()
@@ -239,6 +245,7 @@ class Shelf:
             self.records[row.channel_id][row.seq] = Row(row.seq, authors[row.author_id], *row[3:])
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        self.blobs.erase(channel_id, seqs)
         for seq in [seq for seq in self.records[channel_id] if seq in seqs]:
             del self.records[channel_id][seq]
 

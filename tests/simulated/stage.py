@@ -19,6 +19,7 @@ from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import EPOCH_MS, Timeline
+from tidelog.bodies import as_sent, held_record, pieces
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
@@ -30,12 +31,13 @@ from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.wire.enrolling import Action, Enrol, Role
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Messages
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Messages
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.queries import Depth, Filter
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body
+from tidelog.wire.stubs import stub_of
 from tidelog.wire.topics import SERVICE, reply_topic
 from tidelog_service.engine.gathering import is_foreign
 from tidelog_service.engine.packets import Bounds
@@ -273,6 +275,27 @@ class Stage:
                 sent = self.timeline.now_ms
                 self.terminals[device].write(channel, body.encode(), kind=0, content_type="", sent=sent)
 
+    def _device_file(self, device: str, channel: str, size: str) -> None:
+        """``DEVICE file CHANNEL SIZE``: a message of so many bytes."""
+        body, kind, whole = as_sent(_file(int(size)), 0)
+        self.terminals[device].write(
+            channel, body, kind=kind, content_type="", sent=self.timeline.now_ms, whole=whole
+        )
+
+    def _device_body(self, device: str, channel: str, seq: str) -> None:
+        """``DEVICE body CHANNEL SEQ``: fetch what is not in the record."""
+        self.terminals[device].fetch(channel, int(seq))
+
+    def _device_compare(self, device: str, channel: str, seq: str) -> None:
+        """``DEVICE compare CHANNEL SEQ``: whether what it has of a body is what was sent."""
+        terminal = self.terminals[device]
+        record, _ = held_record(terminal.store, terminal.machine.holdings.get(channel), int(seq))
+        stub = stub_of(record.kind, record.body)
+        assert stub is not None
+        got = terminal.store.got(stub.digest)
+        same = b"".join(pieces(terminal.store, stub)) == _file(stub.size)[:got]
+        self._lines.append(f"{got} of {stub.size} bytes, {'as sent' if same else 'others'}")
+
     def _device_edit(self, device: str, channel: str, seq: str, text: str) -> None:
         """``DEVICE edit CHANNEL SEQ TEXT``; a script does not know what came before, and when."""
         if device in self.plains:
@@ -318,7 +341,9 @@ class Stage:
         for record in terminal.store.records(channel, holding.epoch, start=1, stop=SEQ_STOP, limit=100):
             if record.kind != KIND_DELETE:
                 one = trace_record(record)
-                self._lines.append(f"{one.seq} {trace.body(one.body)}{' (edited)' if one.edited else ''}")
+                size = "" if one.whole else f" of {one.size} bytes"
+                edited = " (edited)" if one.edited else ""
+                self._lines.append(f"{one.seq} {trace.body(one.body)}{size}{edited}")
 
     def _device_fill(self, device: str, channel: str, count: str, size: str) -> None:
         """``DEVICE fill CHANNEL COUNT SIZE``: messages of the same size."""
@@ -447,7 +472,8 @@ class Stage:
                 self._lines.append(trace.of_holding(holding, count))
         for entry in snapshot.outbox:
             refused = f" {entry.rejected}" if entry.rejected else ""
-            self._lines.append(f"waits: {entry.n} {entry.channel} {trace.body(entry.body)}{refused}")
+            said = trace.body(entry.body) if entry.kind != KIND_STUB else trace.said(entry.kind, entry.body)
+            self._lines.append(f"waits: {entry.n} {entry.channel} {said}{refused}")
 
     # The network
 
@@ -506,6 +532,11 @@ class Stage:
     def saw_event(self, device: str, event: Event) -> None:
         """Trace it."""
         self._lines.append(f"{device}: {trace.of_event(event)}")
+
+
+def _file(size: int) -> bytes:
+    lines = b"".join(b"%07d: the tide is high\n" % n for n in range(size // 26 + 1))
+    return lines[:size]
 
 
 def _setting(word: str) -> tuple[str, str]:

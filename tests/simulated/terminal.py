@@ -8,16 +8,19 @@ from itertools import count
 from typing import Protocol
 
 from simulated.timeline import Timeline
+from tidelog.bodies import held_record
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
+from tidelog.replica.downloads import BodyJob
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.requests import Job
-from tidelog.replica.steps import Chance, Event, Step, SyncEnded
+from tidelog.replica.steps import BodyEnded, Chance, Event, Step, SyncEnded
 from tidelog.replica.tuning import Tuning
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import TidelogError
+from tidelog.wire.stubs import stub_of
 
 
 class Witness(Protocol):
@@ -59,6 +62,7 @@ class Terminal:
 
     Attributes:
         syncs: ids of the syncs that have not ended.
+        fetches: those of bodies.
         power_cut: where it is to lose power next.
         pages: see above.
     """
@@ -80,6 +84,7 @@ class Terminal:
         self.store = store
         self.link = LoopbackTransport(broker, device, up=False)
         self.syncs: set[int] = set()
+        self.fetches: set[int] = set()
         self.power_cut: PowerCut | None = None
         self._timeline = timeline
         self._chance = chance
@@ -97,13 +102,27 @@ class Terminal:
         self.store = store or self.store
         self.power_cut = None
         self.syncs.clear()
+        self.fetches.clear()
         self.machine = self._new_machine()
         self.link.cut()
 
-    def write(self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int) -> None:
+    def write(
+        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, whole: bytes = b""
+    ) -> None:
         """The application writes a message."""
-        _, step = self.machine.write(channel, body, kind=kind, content_type=content_type, sent=sent)
+        _, step = self.machine.write(
+            channel, body, kind=kind, content_type=content_type, sent=sent, whole=whole
+        )
         self._perform(step)
+
+    def fetch(self, channel: str, seq: int) -> None:
+        """The application wants the body of a record that it holds."""
+        record, epoch = held_record(self.store, self.machine.holdings.get(channel), seq)
+        stub = stub_of(record.kind, record.body)
+        assert stub is not None
+        job = BodyJob(id=next(self._jobs), channel=channel, epoch=epoch, seq=seq, stub=stub)
+        self.fetches.add(job.id)
+        self.do(lambda machine: machine.fetch_body(job))
 
     def sync(
         self,
@@ -166,6 +185,8 @@ class Terminal:
         for event in step.events:
             if isinstance(event, SyncEnded):
                 self.syncs.discard(event.job)
+            if isinstance(event, BodyEnded):
+                self.fetches.discard(event.job)
             self._witness.saw_event(self.device, event)
         self._set_alarm()
 

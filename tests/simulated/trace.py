@@ -10,6 +10,9 @@ from tidelog.replica.ports import Holding
 from tidelog.replica.ports import Mark as Known
 from tidelog.replica.steps import (
     Arrived,
+    BodyCame,
+    BodyEnded,
+    BodyWent,
     EnrolEnded,
     Event,
     MarkSettled,
@@ -31,6 +34,7 @@ from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
     KIND_DELETE,
     KIND_EDIT,
+    KIND_STUB,
     Delta,
     Fault,
     Frame,
@@ -41,6 +45,7 @@ from tidelog.wire.frames import (
     Record,
     SyncRequest,
 )
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member, News
 from tidelog.wire.page_frames import Page, Resync
@@ -52,6 +57,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import read_delete, read_edit
 from tidelog.wire.standings import Told
 from tidelog.wire.statements import Statement
+from tidelog.wire.stubs import read_stub
 
 _BODY_SHOWN = 16
 _LISTED_MAX = 3
@@ -85,6 +91,10 @@ _WORDS = {
     Roster: "roster",
     MarkRequest: "mark",
     Marks: "marks",
+    Ask: "ask",
+    Chunk: "chunk",
+    Portion: "portion",
+    Upload: "upload",
 }
 
 
@@ -151,8 +161,28 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911 - one a type
             return [_enrol(frame)]
         case Roster():
             return [f"{_standing(frame)}, request {frame.rid}"]
+        case Ask() | Chunk() | Portion() | Upload():
+            return [_large(frame)]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
+
+
+def _large(frame: Ask | Chunk | Portion | Upload) -> str:
+    match frame:
+        case Ask():
+            return f"request {frame.rid}, {frame.channel} {frame.seq} epoch {frame.epoch} from {frame.offset}"
+        case Chunk() if not frame.data:
+            return f"upload {frame.rid}, how much of {frame.size} bytes?"
+        case Chunk():
+            return f"upload {frame.rid}, {_span(frame)}"
+        case Portion():
+            return f"answer {frame.rid}, {_span(frame)}"
+        case Upload():
+            return f"upload {frame.rid}, {frame.offset} bytes are there"
+
+
+def _span(frame: Chunk | Portion) -> str:
+    return f"[{frame.offset}, {frame.offset + len(frame.data)}) of {frame.size} bytes"
 
 
 def _messages(frame: Messages) -> list[str]:
@@ -282,7 +312,7 @@ def _records(records: tuple[Record, ...]) -> str:
     return ", ".join(f"{one.seq} {one.author} {said(one.kind, one.body)}" for one in records) or "nothing"
 
 
-def of_event(event: Event) -> str:  # noqa: C901, PLR0911 - one a kind
+def of_event(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
     """What the application was told."""
     match event:
         case Receipted():
@@ -307,6 +337,12 @@ def of_event(event: Event) -> str:  # noqa: C901, PLR0911 - one a kind
             return f"refused: {event.error.code}" if event.error else _membership(event.membership)
         case MembershipChanged():
             return f"hears: {_membership(event.membership)}"
+        case BodyWent():
+            return f"message {event.n}: {event.there} of {event.size} bytes are there"
+        case BodyCame():
+            return f"body {event.job}: {event.got} of {event.size} bytes"
+        case BodyEnded():
+            return f"body {event.job} {'failed: ' + event.error.code if event.error else 'is whole'}"
         case Trouble():
             return f"trouble: {event.error.code}"
 
@@ -344,7 +380,10 @@ def said(kind: int, data: bytes) -> str:
     """A record's content."""
     if kind == KIND_EDIT:
         edit = read_edit(data)
-        return f"edit of {shown(edit.voids)} {body(edit.content)}"
+        return f"edit of {shown(edit.voids)} {said(edit.kind, edit.content)}"
+    if kind == KIND_STUB:
+        stub = read_stub(data)
+        return f"stub of {stub.size} bytes {body(stub.first)}"
     return f"delete of {shown(read_delete(data))}" if kind == KIND_DELETE else body(data)
 
 

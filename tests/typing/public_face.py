@@ -11,6 +11,7 @@ from tidelog import Channel, Device, Mark, Membership, OutboxEntry, Receipt, Rec
 def uses_every_name(path: Path) -> None:
     """Each call with its result's type."""
     texts: list[str] = []
+    counts: list[int] = []
     with Device("mqtt://127.0.0.1:1883", device="a1phone", secret="s", store=path, live=False) as phone:
         phone.connect(timeout=1)
         assert_type(phone, Device)
@@ -32,6 +33,8 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.mark_read("room1", 5), Future[Mark])
         assert_type(phone.marks("room1"), list[Mark])
         assert_type(phone.on_mark(lambda mark: texts.append(mark.user)), Callable[[], None])
+        assert_type(phone.fetch_body("room1", 1, progress=lambda got, size: counts.append(got - size)), bytes)
+        assert_type(phone.save_body("room1", 1, path, timeout=5), int)
         phone.drop("room1", [(1, 5)])
 
 

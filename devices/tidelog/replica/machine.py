@@ -15,27 +15,30 @@ from tidelog.replica import endings
 from tidelog.replica.answers import Answers
 from tidelog.replica.asking import Ability
 from tidelog.replica.dictionaries import Dictionaries
+from tidelog.replica.downloads import BodyJob, Downloads
 from tidelog.replica.enrolments import Enrolments
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.marks import Marks
 from tidelog.replica.mending import Mending
 from tidelog.replica.outbox import Outbox
 from tidelog.replica.parcels import Parcels
-from tidelog.replica.ports import Changes, OutboxEntry, Outgoing, Shelf, Snapshot
+from tidelog.replica.ports import BodyPart, Changes, OutboxEntry, Outgoing, Shelf, Snapshot
 from tidelog.replica.priming import Priming
 from tidelog.replica.pushes import Pushes
 from tidelog.replica.receipts import Settlement
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests, Spent
-from tidelog.replica.steps import Chance, Effects, EnrolEnded, Event, Step, SyncEnded, Trouble
+from tidelog.replica.steps import BodyEnded, Chance, Effects, EnrolEnded, Event, Step, SyncEnded, Trouble
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import Tuning
+from tidelog.replica.uploads import Uploads
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, UsageError, error_for
 from tidelog.wire.fetching import Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Push, Receipts
+from tidelog.wire.large import Portion, Upload
 from tidelog.wire.limits import CONTEXT_BYTES_MAX
 from tidelog.wire.marks import Marks as MarksFrame
 from tidelog.wire.page_frames import Page
@@ -44,6 +47,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.queries import Estimate, Manifest
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.stubs import body_digest
 
 
 class Machine:
@@ -107,7 +111,11 @@ class Machine:
         self._mending = Mending(
             requests=requests, repairs=repairs, holdings=holdings, trust=trust, tuning=tuning
         )
-        self._settlement = Settlement(outbox=self.outbox, holdings=holdings, repairs=repairs)
+        self._uploads = Uploads(outbox=self.outbox, shelf=shelf, tuning=tuning, chance=chance)
+        self._downloads = Downloads(shelf, tuning=tuning, chance=chance)
+        self._settlement = Settlement(
+            outbox=self.outbox, holdings=holdings, repairs=repairs, uploads=self._uploads
+        )
         self._pushes = Pushes(holdings=holdings, repairs=repairs, priming=self._priming)
         self._enrolments = Enrolments(tuning=tuning, chance=chance, holdings=holdings, repairs=repairs)
         self._delivered_delay = tuning.delivered_delay
@@ -129,23 +137,25 @@ class Machine:
             return None
         # A dictionary waits until nothing else is to be asked for.
         fetch = self._dictionaries.due() if self._requests.due() is None else None
-        enrol = self._enrolments.due()
-        times = (self.outbox.due(), self._requests.due(), self._mending.due(), enrol, self.marks.due(), fetch)
+        others = (self._enrolments, self.marks, self._uploads, self._downloads)
+        times = [self.outbox.due(), self._requests.due(), self._mending.due(), fetch]
+        times += [one.due() for one in others]
         return min((time for time in times if time is not None), default=None)
 
     # Inputs: the application's
 
     def write(
-        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int
+        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, whole: bytes = b""
     ) -> tuple[int, Step]:
         """Put a message into the outbox.
 
         Args:
             channel: a valid channel name.
             body: within ``BODY_BYTES_MAX``.
-            kind: 0, or from 16 on.
+            kind: 0, or from 16 on; of an edit, a delete or a stub its own.
             content_type: a media type, or empty.
             sent: the device's clock, Unix milliseconds.
+            whole: the large body, where the message is its stub.
 
         Returns:
             the message's number, and the step; what it sends comes with the next `tick`.
@@ -155,6 +165,8 @@ class Machine:
         )
         self.outbox.put(entry)
         effects = Effects(queued=[entry], next_n=self.outbox.next_n)
+        if whole:
+            effects.parts.append(BodyPart(body_digest([whole]), len(whole), 0, whole))
         return entry.n, effects.step()
 
     def resubmit(self, n: int) -> Step:
@@ -184,6 +196,16 @@ class Machine:
         self._requests.add(job)
         return Step()
 
+    def fetch_body(self, job: BodyJob) -> Step:
+        """Begin to fetch a large body; its end comes as `BodyEnded`."""
+        self._downloads.add(job)
+        return Step()
+
+    def give_up_body(self, job_id: int) -> Step:
+        """Fetch no more of a body; what arrived stays."""
+        self._downloads.remove(job_id)
+        return Step()
+
     def give_up(self, job_id: int, error: TidelogError) -> Step:
         """End one of the application's syncs with an error; what arrived stays."""
         job = self._requests.remove(job_id)
@@ -195,6 +217,7 @@ class Machine:
             SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair
         ]
         ended += [EnrolEnded(job=job, error=error) for job in self._enrolments.clear()]
+        ended += [BodyEnded(job=job.id, error=error) for job in self._downloads.clear()]
         return Step(events=tuple(ended))
 
     def enrol(self, job_id: int, frame: Enrol) -> Step:
@@ -242,6 +265,7 @@ class Machine:
         self.online = True
         self._trust.restart()
         self.outbox.restart()
+        self._uploads.restart()
         self._parcels.restart()
         self._mending.resume(now)
         self.marks.restart(now)
@@ -256,6 +280,7 @@ class Machine:
         self._requests.suspend()
         self._dictionaries.suspend()
         self._enrolments.suspend()
+        self._downloads.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -319,6 +344,11 @@ class Machine:
         fetch = self._dictionaries.next(now) if self._requests.due() is None else None
         if fetch is not None:
             self._publish(topics.sync_topic(self._device), fetch, effects)
+        ask = self._downloads.next(now, effects)
+        if ask is not None:
+            self._publish(topics.sync_topic(self._device), ask, effects)
+        for chunk in self._uploads.next(now):
+            self._publish(topics.sync_topic(self._device), chunk, effects)
 
     def _deliver(self, due: float, effects: Effects) -> None:
         """What has arrived in this step, of channels whose members are to hear of it."""
@@ -410,11 +440,27 @@ class Machine:
             effects.outworn = self._dictionaries.outworn()
             self._requests.use_dictionary(self._dictionaries.best)
 
+    def _on_upload(self, told: Upload, _size: int, now: float, effects: Effects) -> None:
+        went = self._uploads.take(told, now)
+        if went is None:
+            self.strays += 1
+        else:
+            effects.events.append(went)
+
+    def _on_portion(self, portion: Portion, _size: int, _now: float, effects: Effects) -> None:
+        self.strays += not self._downloads.take(portion, effects)
+
     def _on_fault(self, fault: Fault, size: int, now: float, effects: Effects) -> None:
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is not None:
             waiting.job.bytes_down += size
             self._answers.fault(fault, waiting, now=now, effects=effects)
+            return
+        if self._downloads.refused(fault, now, effects):
+            return
+        lost = self._uploads.refused(fault, now)
+        if lost is not None:
+            self._settlement.refuse(lost, fault.code, effects)
             return
         self._requests.late(fault.rid, size)
         if fault.code is Code.TOKEN:
@@ -448,4 +494,6 @@ class Machine:
         Estimate: _on_estimate,
         Roster: _on_roster,
         MarksFrame: _on_marks,
+        Upload: _on_upload,
+        Portion: _on_portion,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import inf
 
 from tidelog.replica.ports import OutboxEntry
 from tidelog.replica.steps import Chance
@@ -81,6 +82,16 @@ class Outbox:
         if flight is not None:
             flight.due = now + self._wait(flight.tries)
 
+    def hold(self, n: int) -> None:
+        """Do not send this one again before `release`: its large body is on its way."""
+        flight = self._flights.get(n)
+        if flight is not None:
+            flight.due = inf
+
+    def release(self, n: int) -> None:
+        """Send this one at once."""
+        self._flights.pop(n, None)
+
     def restart(self) -> None:
         """A new connection: everything that waits is due at once, as nothing on the way will arrive."""
         self._flights.clear()
@@ -108,7 +119,7 @@ class Outbox:
         """When the next transmission is due, seconds; 0 for at once, ``None`` where nothing waits."""
         if self._capacity() > 0 and next(self._fresh(), None) is not None:
             return 0.0
-        return min((flight.due for flight in self._flights.values()), default=None)
+        return min((flight.due for flight in self._flights.values() if flight.due < inf), default=None)
 
     def _capacity(self) -> int:
         return self._tuning.batch_messages * self._tuning.flight_batches - len(self._flights)

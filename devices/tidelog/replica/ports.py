@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.tokens import Token
@@ -14,6 +14,8 @@ from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One record of a log, as the application sees it.
+
+    A large body is not in it, but for its beginning; `tidelog.device.Device.fetch_body` brings it.
 
     Attributes:
         channel: the channel's name.
@@ -27,6 +29,7 @@ class Record:
         edited: the service's clock when it was last edited, Unix milliseconds; 0 for never.
         voids: half-open ranges of seqs of records that are no more: of an edited one all that it was before,
             of a delete what it is about.
+        left_out: how many bytes of the body are not in ``body``: those of a large one after its beginning.
     """
 
     channel: str
@@ -39,6 +42,17 @@ class Record:
     content_type: str = ""
     edited: int = 0
     voids: tuple[tuple[int, int], ...] = ()
+    left_out: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole body."""
+        return len(self.body) + self.left_out
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``body`` is all of it."""
+        return not self.left_out
 
     @property
     def text(self) -> str:
@@ -92,6 +106,7 @@ class OutboxEntry:
         content_type: a media type, or empty.
         body: opaque bytes.
         rejected: the code with which the service refused it for good, else empty; it is not sent again.
+        left_out: how many bytes of the body are not in ``body``, as in a `Record`.
     """
 
     n: int
@@ -101,6 +116,7 @@ class OutboxEntry:
     content_type: str
     body: bytes
     rejected: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +169,22 @@ class Snapshot:
     user: str = ""
 
 
+class BodyPart(NamedTuple):
+    """Bytes of a large body; put where they follow on what is there.
+
+    Attributes:
+        digest: of the whole body.
+        size: of the whole body.
+        offset: bytes before these.
+        data: the bytes.
+    """
+
+    digest: bytes
+    size: int
+    offset: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What a step of the machine changes in the store; applied whole and durably, or not at all.
@@ -162,7 +194,8 @@ class Changes:
     ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
     scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
     dictionaries in ``outworn`` go, ``dictionaries`` are put, ``marks`` replace those of the same channel and
-    user, ``user`` is kept where it is not empty.
+    user, ``user`` is kept where it is not empty, ``parts`` of large bodies are added, those
+    bodies in ``spoilt`` go, and those of which no record and no message speaks any more.
 
     Attributes:
         records: ``(epoch, record)`` pairs.
@@ -183,6 +216,8 @@ class Changes:
     seconds: bool = False
     marks: tuple[Mark, ...] = ()
     user: str = ""
+    parts: tuple[BodyPart, ...] = ()
+    spoilt: tuple[bytes, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -192,6 +227,7 @@ class Changes:
             or (self.forgotten or self.tokens)
             or (self.outworn or self.dictionaries or self.seconds)
             or (self.marks or self.user)
+            or (self.parts or self.spoilt)
         )
 
 
@@ -204,6 +240,14 @@ class Shelf(Protocol):
 
     def dictionary(self, number: int) -> Dictionary | None:
         """The trained dictionary of this id, or ``None`` where it is not in the store."""
+        ...
+
+    def got(self, digest: bytes) -> int:
+        """Bytes of a large body that are in the store, from its beginning; where that is all, it is right."""
+        ...
+
+    def part(self, digest: bytes, start: int, stop: int) -> bytes:
+        """Those from ``start`` up to ``stop``, or to where they end; reads little else."""
         ...
 
 

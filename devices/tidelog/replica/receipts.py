@@ -13,6 +13,7 @@ from tidelog.replica.ports import OutboxEntry
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.steps import Effects, Receipt, Receipted, Refused, Renumbered
 from tidelog.replica.tuning import LATER
+from tidelog.replica.uploads import Uploads
 from tidelog.wire.errors import Code, error_for
 from tidelog.wire.frames import Part, Receipts, Record, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
@@ -26,11 +27,13 @@ class Settlement:
         outbox: the messages.
         holdings: where they become records.
         repairs: which look for what a receipt shows to be missing.
+        uploads: which bring what a message speaks of.
     """
 
     outbox: Outbox
     holdings: Holdings
     repairs: Repairs
+    uploads: Uploads
 
     def take(self, frame: Receipts, now: float, effects: Effects) -> None:
         """Take the answer to messages of this outbox."""
@@ -86,15 +89,19 @@ class Settlement:
             self.renumber(rejection.n, above=highest, effects=effects)
         elif rejection.code in LATER:
             self.outbox.postpone(rejection.n, now)
-        else:
-            self._refuse(entry, rejection, effects)
+        elif rejection.code is not Code.BLOB or not self.uploads.need(entry, now):
+            self.refuse(entry.n, rejection.code, effects)
 
-    def _refuse(self, entry: OutboxEntry, rejection: Rejection, effects: Effects) -> None:
-        refused = replace(entry, rejected=rejection.code.word)
+    def refuse(self, n: int, code: Code, effects: Effects) -> None:
+        """Give up a message; it stays in the outbox and is not sent again."""
+        entry = self.outbox.entries.get(n)
+        if entry is None:
+            return
+        refused = replace(entry, rejected=code.word)
         self.outbox.put(refused)
         effects.queued.append(refused)
-        error = error_for(rejection.code, f"the service refused the message to {entry.channel!r}")
-        effects.events.append(Refused(n=rejection.n, error=error))
+        error = error_for(code, f"the service refused the message to {entry.channel!r}")
+        effects.events.append(Refused(n=n, error=error))
 
 
 def _record(entry: OutboxEntry, receipt: WireReceipt, author: str) -> Record:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Outgoing, Record
+from tidelog.replica.ports import BodyPart, Changes, Holding, Mark, OutboxEntry, Outgoing, Record
 from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.ranges import RangeSet
@@ -201,6 +201,32 @@ class MembershipChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyWent:
+    """So much of the large body of message ``n`` is on the service's disk."""
+
+    n: int
+    there: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyCame:
+    """So much of a large body is in the store."""
+
+    job: int
+    got: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyEnded:
+    """A large body is whole in the store, or the fetch of it failed."""
+
+    job: int
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Something went wrong that no call waits for."""
 
@@ -217,6 +243,9 @@ Event = (
     | SyncEnded
     | EnrolEnded
     | MembershipChanged
+    | BodyWent
+    | BodyCame
+    | BodyEnded
     | Trouble
 )
 
@@ -259,6 +288,8 @@ class Effects:
     seconds: bool = False
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
     user: str = ""
+    parts: list[BodyPart] = field(default_factory=list)
+    spoilt: list[bytes] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -294,5 +325,7 @@ class Effects:
             seconds=self.seconds,
             marks=tuple(self.marks.values()),
             user=self.user,
+            parts=tuple(self.parts),
+            spoilt=tuple(self.spoilt),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

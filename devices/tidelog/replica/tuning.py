@@ -13,6 +13,10 @@ LATER: Final = (Code.BUSY, Code.WINDOW)
 """With these the service asks for the same again, later."""
 
 
+BUSY_SECONDS: Final = 1.0
+"""A service that is asked for large bodies faster than it cares to has room again soon."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
     """Times in seconds.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
 from tidelog.replica.tokens import Token
+from tidelog.store.memory_bodies import MemoryBodies
 from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE
 from tidelog.wire.limits import OUTBOX_ID_BYTES, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
@@ -24,8 +25,10 @@ class _Log:
     seqs: list[int] = field(default_factory=list)
     body_bytes: int = 0
 
-    def put(self, record: Record) -> None:
+    def put(self, record: Record, bodies: MemoryBodies) -> None:
         before = self.records.get(record.seq)
+        bodies.release(before)
+        bodies.refer(record)
         if before is None:
             insort(self.seqs, record.seq)
         else:
@@ -33,11 +36,13 @@ class _Log:
         self.body_bytes += len(record.body)
         self.records[record.seq] = record
 
-    def drop(self, seqs: RangeSet) -> None:
+    def drop(self, seqs: RangeSet, bodies: MemoryBodies) -> None:
         for start, stop in seqs.runs:
             low, high = bisect_left(self.seqs, start), bisect_left(self.seqs, stop)
             for seq in self.seqs[low:high]:
-                self.body_bytes -= len(self.records.pop(seq).body)
+                gone = self.records.pop(seq)
+                bodies.release(gone)
+                self.body_bytes -= len(gone.body)
             del self.seqs[low:high]
 
     def between(self, start: int, stop: int, limit: int) -> list[Record]:
@@ -67,6 +72,7 @@ class MemoryStore:
         self._seconds = False
         self._marks: dict[tuple[str, str], Mark] = {}
         self._user = ""
+        self._bodies = MemoryBodies()
 
     def load(self) -> Snapshot:
         """Read what a machine starts from."""
@@ -87,13 +93,16 @@ class MemoryStore:
         """Take over a step's changes, in the order that `Changes` gives."""
         with self._lock:
             for n in changes.settled:
-                self._outbox.pop(n, None)
-            self._outbox.update((entry.n, entry) for entry in changes.queued)
+                self._bodies.release(self._outbox.pop(n, None))
+            for entry in changes.queued:
+                self._bodies.release(self._outbox.get(entry.n))
+                self._bodies.refer(entry)
+                self._outbox[entry.n] = entry
             for channel, epoch, seqs in changes.dropped:
                 if log := self._logs.get((channel, epoch)):
-                    log.drop(seqs)
+                    log.drop(seqs, self._bodies)
             for epoch, record in changes.records:
-                self._logs.setdefault((record.channel, epoch), _Log()).put(record)
+                self._logs.setdefault((record.channel, epoch), _Log()).put(record, self._bodies)
             self._holdings.update((holding.channel, holding) for holding in changes.holdings)
             self._next_n = max(self._next_n, changes.next_n)
             for scope in changes.forgotten:
@@ -107,6 +116,8 @@ class MemoryStore:
             self._seconds |= changes.seconds
             self._marks.update(((one.channel, one.user), one) for one in changes.marks)
             self._user = changes.user or self._user
+            self._bodies.keep(changes.parts)
+            self._bodies.finish(changes.spoilt)
 
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""
@@ -131,6 +142,16 @@ class MemoryStore:
         """The trained dictionary of this id, or ``None``."""
         with self._lock:
             return self._dictionaries.get(number)
+
+    def got(self, digest: bytes) -> int:
+        """Bytes of a large body that are in the store, from its beginning."""
+        with self._lock:
+            return self._bodies.got(digest)
+
+    def part(self, digest: bytes, start: int, stop: int) -> bytes:
+        """Those from ``start`` up to ``stop``."""
+        with self._lock:
+            return self._bodies.part(digest, start, stop)
 
     def close(self) -> None:
         """Do nothing: the content stays for the next machine, as a file would."""

@@ -75,6 +75,18 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX records_written ON records (channel_id, epoch, seq, author, kind)
              WHERE kind = 0 OR kind >= 16""",
     ),
+    (
+        # Which records and messages speak of a large body; those of the outbox under channel 0.
+        """CREATE TABLE stubs (
+             channel_id INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
+             PRIMARY KEY (channel_id, epoch, seq)) WITHOUT ROWID""",
+        "CREATE INDEX stubs_digest ON stubs (digest)",
+        """CREATE TABLE bodies (
+             id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
+             got INTEGER NOT NULL)""",
+        # The body's id, and the offset in the lower 32 bits.
+        "CREATE TABLE pieces (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
-from tidelog.store import dictionaries, marks, rows, schema
+from tidelog.store import bodies, dictionaries, marks, rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
 from tidelog.wire.errors import UsageError
@@ -112,9 +112,12 @@ class SqliteStore:
         if self._read_only:
             raise UsageError(f"the store {self._path} is open to read only", code="store_read_only")
         with self._mutex, mapped(self._path), self._transaction():
-            self._apply_outbox(changes)
-            self._drop(changes.dropped)
-            self._put(changes.records)
+            large = bodies.Bodies(self._connection)
+            self._apply_outbox(changes, large)
+            self._drop(changes.dropped, large)
+            self._put(changes.records, large)
+            large.keep(changes.parts)
+            large.finish(changes.spoilt)
             self._connection.executemany(
                 "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
@@ -173,6 +176,24 @@ class SqliteStore:
         """
         with self._reading():
             return dictionaries.read(self._connection, number)
+
+    def got(self, digest: bytes) -> int:
+        """Bytes of a large body that are in the store, from its beginning.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return bodies.got(self._connection, digest)
+
+    def part(self, digest: bytes, start: int, stop: int) -> bytes:
+        """Those from ``start`` up to ``stop``.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return bodies.part(self._connection, digest, start, stop)
 
     def close(self) -> None:
         """Release the file and the lock; idempotent."""
@@ -253,31 +274,36 @@ class SqliteStore:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _apply_outbox(self, changes: Changes) -> None:
+    def _apply_outbox(self, changes: Changes, large: bodies.Bodies) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
         executemany("DELETE FROM outbox WHERE n = ?", [(n,) for n in changes.settled])
         executemany("REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)", map(rows.outbox_row, changes.queued))
+        large.settle(changes.settled)
+        large.queue(changes.queued)
         if changes.next_n:
             execute("UPDATE meta SET next_n = max(next_n, ?)", (changes.next_n,))
 
-    def _drop(self, dropped: Iterable[tuple[str, int, RangeSet]]) -> None:
+    def _drop(self, dropped: Iterable[tuple[str, int, RangeSet]], large: bodies.Bodies) -> None:
         for channel, epoch, seqs in dropped:
             channel_id = self._known(channel)
             if channel_id is not None:
                 keys = [(channel_id, epoch, start, stop) for start, stop in seqs.runs]
                 gone = self._weighed(keys)
+                large.release(keys)
                 self._connection.executemany(_DROP, keys)
                 self._connection.execute(_COUNT, (channel_id, epoch, -gone.records, -gone.body_bytes))
 
-    def _put(self, records: Iterable[tuple[int, Record]]) -> None:
+    def _put(self, records: Iterable[tuple[int, Record]], large: bodies.Bodies) -> None:
         logs: dict[tuple[int, int], list[rows.RecordRow]] = {}
         for epoch, record in records:
             channel_id = self._channel_id(record.channel)
             logs.setdefault((channel_id, epoch), []).append(rows.record_row(channel_id, epoch, record))
         for (channel_id, epoch), batch in logs.items():
-            self._put_log(channel_id, epoch, batch)
+            self._put_log(channel_id, epoch, batch, large)
 
-    def _put_log(self, channel_id: int, epoch: int, batch: list[rows.RecordRow]) -> None:
+    def _put_log(
+        self, channel_id: int, epoch: int, batch: list[rows.RecordRow], large: bodies.Bodies
+    ) -> None:
         """Put records of one incarnation of a channel; nearly always all of them are new."""
         execute, executemany = self._connection.execute, self._connection.executemany
         execute("SAVEPOINT put")
@@ -286,11 +312,14 @@ class SqliteStore:
             # Which of them were there cannot be told any more.
             execute("ROLLBACK TO put")
             last = {row[2]: row for row in batch}
-            before = self._weighed([(channel_id, epoch, seq, seq + 1) for seq in last])
+            keys = [(channel_id, epoch, seq, seq + 1) for seq in last]
+            before = self._weighed(keys)
+            large.release(keys)
             executemany(_REPLACE_RECORD, last.values())
             added = len(last) - before.records
             body_bytes = sum(map(rows.body_size, last.values())) - before.body_bytes
         execute("RELEASE put")
+        large.put(batch)
         execute(_COUNT, (channel_id, epoch, added, body_bytes))
 
     def _weighed(self, keys: Iterable[tuple[int, int, int, int]]) -> Weight:

@@ -33,6 +33,7 @@ class Code(IntEnum):
     CONTEXT = 12
     NO_RECORD = 13
     NO_USER = 17
+    BLOB = 14
 
     @property
     def word(self) -> str:
@@ -108,6 +109,7 @@ _HINTS = {
     Code.TOKEN: "the device states what it has in full; that costs bytes, never records",
     Code.NO_RECORD: "it was deleted or edited meanwhile, or it is no message: sync, then try again",
     Code.NO_USER: "users are added by the operator; is the name right?",
+    Code.BLOB: "the bytes of a large body are not there whole, or are not what its digest says",
     Code.CONTEXT: "one side holds other records than the other thinks: the same goes again without context",
 }
 
@@ -128,7 +130,7 @@ def error_for(code: Code, message: str) -> TidelogError:
         return Denied(text, code=code.word, hint=hint)
     if code in (Code.BUSY, Code.INTERNAL, Code.TOKEN):
         return Unavailable(text, code=code.word, hint=hint)
-    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT):
+    if code in (Code.MALFORMED, Code.VERSION, Code.CONTEXT, Code.BLOB):
         return _protocol_error(code, text, hint)
     return UsageError(text, code=code.word, hint=hint)
 

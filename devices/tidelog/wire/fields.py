@@ -15,6 +15,7 @@ from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.limits import (
     BODY_BYTES_MAX,
+    BODY_DIGEST_BYTES,
     BODY_SIZE_STOP,
     CHANNEL_BYTES_MAX,
     CONTENT_TYPE_BYTES_MAX,
@@ -22,6 +23,7 @@ from tidelog.wire.limits import (
     DICTIONARY_STOP,
     FAULT_TEXT_BYTES_MAX,
     FILTER_NAMES_MAX,
+    LARGE_BYTES_MAX,
     MANIFEST_RECORDS_MAX,
     MAX_BODY_MIN,
     OUTBOX_ID_BYTES,
@@ -195,6 +197,18 @@ def dictionary(value: object) -> int:
 def deflated_bytes(value: object, what: str) -> int:
     """How many bytes of a deflated dictionary."""
     return uint(value, DICTIONARY_DEFLATED_BYTES_MAX + 1, what)
+
+
+def large_bytes(value: object, what: str) -> int:
+    """How many bytes of a large body."""
+    return uint(value, LARGE_BYTES_MAX + 1, what)
+
+
+def body_digest(value: object) -> bytes:
+    """The digest of a large body."""
+    if not isinstance(value, bytes) or len(value) != BODY_DIGEST_BYTES:
+        raise ProtocolError(f"the digest of a body is not {BODY_DIGEST_BYTES} bytes")
+    return value
 
 
 def fault_text(value: object) -> str:

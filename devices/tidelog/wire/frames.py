@@ -4,7 +4,8 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`; `Frame` is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`, `large`; `Frame`
+is the union of all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
 from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
@@ -28,8 +30,9 @@ from tidelog.wire.statements import Statement
 KIND_MESSAGE: Final = 0
 KIND_EDIT: Final = 1
 KIND_DELETE: Final = 2
+KIND_STUB: Final = 3
 KIND_APPLICATION_FIRST: Final = 16
-"""Kinds from here on are the application's; 3 to 15 are reserved."""
+"""Kinds from here on are the application's; 4 to 15 are reserved."""
 
 CODEC_NONE: Final = 0
 """Bodies as they are."""
@@ -45,6 +48,8 @@ class Type(IntEnum):
     PARCEL = 5
     MARK = 6
     QUERY = 7
+    ASK = 8
+    CHUNK = 9
     ENROL = 10
     RECEIPTS = 17
     DELTA = 18
@@ -56,6 +61,8 @@ class Type(IntEnum):
     MARKS = 24
     MANIFEST = 25
     ESTIMATE = 26
+    PORTION = 28
+    UPLOAD = 29
     ROSTER = 30
 
 
@@ -319,4 +326,8 @@ Frame = (
     | Roster
     | MarkRequest
     | Marks
+    | Ask
+    | Chunk
+    | Portion
+    | Upload
 )

@@ -1,25 +1,29 @@
-"""Bodies in JSON, those of edits and deletes among them (SPEC.md, "JSON")."""
+"""Bodies in JSON, those of edits, deletes and stubs among them (SPEC.md, "JSON")."""
 
 from __future__ import annotations
 
 from tidelog.wire import fields
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB
 from tidelog.wire.json_bodies import body_fields, take_body
+from tidelog.wire.json_large import from_stub, to_stub
 from tidelog.wire.json_ranges import from_ranges, to_ranges
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.limits import KIND_STOP, TIME_MS_STOP
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body, read_delete, read_edit
+from tidelog.wire.stubs import read_stub, stub_body
 
 
 def from_body(kind: int, body: bytes) -> dict[str, JsonValue]:
-    """The fields of a body: of an edit or delete what it voids, where it is written as one should be."""
+    """The fields of a body: of an edit, delete or stub what it says, where it is written as it should be."""
     try:
         if kind == KIND_EDIT and edit_body(edit := read_edit(body)) == body:
             return _from_edit(edit)
         if kind == KIND_DELETE and delete_body(voids := read_delete(body)) == body:
             return {"voids": from_ranges(voids)}
+        if kind == KIND_STUB and stub_body(stub := read_stub(body)) == body:
+            return from_stub(stub)
     except ProtocolError:
         pass
     return body_fields(body)
@@ -40,6 +44,8 @@ def to_body(kind: int, given: Object) -> bytes:
     Raises:
         ProtocolError: some are missing, malformed, or beyond a limit.
     """
+    if kind == KIND_STUB and "digest" in given:
+        return stub_body(to_stub(given))
     if "voids" not in given or kind not in (KIND_EDIT, KIND_DELETE):
         return take_body(given)
     voids = to_ranges(given.take("voids"))

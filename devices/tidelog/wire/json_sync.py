@@ -7,6 +7,7 @@ from itertools import pairwise
 from tidelog.wire import fields
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest
+from tidelog.wire.json_bodies import body_fields
 from tidelog.wire.json_messages import kind_and_type
 from tidelog.wire.json_queries import taken
 from tidelog.wire.json_ranges import from_ranges, to_ranges
@@ -233,7 +234,8 @@ def _from_record(record: Record) -> dict[str, JsonValue]:
         given["sent"] = record.sent
     given |= kind_and_type(record.kind, record.content_type)
     if record.size != len(record.body):
-        given["size"] = record.size
+        # Only what is whole can be read as what its kind says.
+        return given | {"size": record.size} | body_fields(record.body)
     return given | from_body(record.kind, record.body)
 
 

@@ -13,6 +13,7 @@ from tidelog.wire import (
     fields,
     json_dictionaries,
     json_enrolling,
+    json_large,
     json_marks,
     json_messages,
     json_primed,
@@ -25,6 +26,7 @@ from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.marks import MarkRequest, Marks
 from tidelog.wire.page_frames import Page, Resync
@@ -49,6 +51,10 @@ _READERS: Final[dict[str, Callable[[Object], Frame]]] = {
     "roster": json_enrolling.to_roster,
     "mark": json_marks.to_request,
     "marks": json_marks.to_marks,
+    "ask": json_large.to_ask,
+    "chunk": json_large.to_chunk,
+    "portion": json_large.to_portion,
+    "upload": json_large.to_upload,
 }
 
 
@@ -70,6 +76,8 @@ def encode(frame: Frame) -> bytes:
         return jsontext.dumps(json_enrolling.written(frame))
     if isinstance(frame, MarkRequest | Marks):
         return jsontext.dumps(json_marks.written(frame))
+    if isinstance(frame, Ask | Chunk | Portion | Upload):
+        return jsontext.dumps(json_large.written(frame))
     return jsontext.dumps(_written(frame))
 
 

@@ -26,7 +26,19 @@ PAGE_BYTES_MAX: Final = 61_440
 """The largest page: a packet less 4 KiB for headers and the columns of the last record."""
 
 BODY_BYTES_MAX: Final = 32_768
-"""A body that goes inline; larger ones are to go as stubs."""
+"""A body that goes inline; larger ones go as stubs."""
+
+LARGE_BYTES_MAX: Final = 2**30
+"""A body that goes as a stub; a service takes less, and says how much."""
+
+STUB_FIRST_BYTES_MAX: Final = 512
+"""What a stub has of the beginning of its body: who syncs pays for it, and any stub may prime."""
+
+BODY_DIGEST_BYTES: Final = 32
+"""Of a large body: nobody finds another one with the same digest."""
+
+CHUNK_GRAIN_BYTES: Final = 1_024
+"""Chunks begin and end at multiples of this: bounds how many rows a body becomes."""
 
 TOPIC_BYTES_MAX: Final = 128
 """Half of the 256 that public brokers allow; leaves room for a broker's prefix."""

@@ -14,6 +14,7 @@ from tidelog.wire import (
     fields,
     packed_dictionaries,
     packed_enrolling,
+    packed_large,
     packed_marks,
     packed_messages,
     packed_pages,
@@ -27,6 +28,7 @@ from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP
 from tidelog.wire.marks import MarkRequest, Marks
@@ -40,7 +42,9 @@ FAULT: Final = Layout(what="a fault", required=1, defaults=(0, "", 0), extensibl
 _TYPE_BITS: Final = 5
 _TYPE_MASK: Final = 0x1F
 _FIRST_BYTES: Final = {kind: bytes([VERSION << _TYPE_BITS | kind]) for kind in Type}
-_REQUESTS: Final = tuple(_FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ENROL, Type.MARK))
+_REQUESTS: Final = tuple(
+    _FIRST_BYTES[kind] for kind in (Type.SYNC, Type.FETCH, Type.ENROL, Type.MARK, Type.ASK, Type.CHUNK)
+)
 """Those that begin with an array that begins with a rid."""
 
 _WHOLE: Final[dict[int, Callable[[bytes], Frame]]] = {
@@ -60,6 +64,10 @@ _FAMILIES: Final[dict[int, Callable[[int, list[Value]], Frame]]] = {
     Type.ROSTER: packed_enrolling.read,
     Type.MARK: packed_marks.read,
     Type.MARKS: packed_marks.read,
+    Type.ASK: packed_large.read,
+    Type.CHUNK: packed_large.read,
+    Type.PORTION: packed_large.read,
+    Type.UPLOAD: packed_large.read,
 }
 """Readers of frames that come in families, each in a module of its own."""
 
@@ -92,6 +100,8 @@ def encode(frame: Frame) -> bytes:
             kind, items = packed_enrolling.written(frame)
         case MarkRequest() | Marks():
             kind, items = packed_marks.written(frame)
+        case Ask() | Chunk() | Portion() | Upload():
+            kind, items = packed_large.written(frame)
         case _:
             kind, items = _written(frame)
     return _FIRST_BYTES[kind] + cbor.dumps(items)

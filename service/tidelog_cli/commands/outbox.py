@@ -10,6 +10,7 @@ import typer
 
 from tidelog.device import Device
 from tidelog.replica.ports import OutboxEntry
+from tidelog.replica.revisions import shown_entry
 from tidelog.store.sqlite import SqliteStore
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
@@ -46,7 +47,7 @@ def list_outbox(
     identity = Identity(device=device, store=store, profile=profile, profile_folder=profile_dir)
     who, place = _kept(identity)
     with closing(SqliteStore(place, device=who, read_only=True)) as opened:
-        entries = opened.load().outbox
+        entries = list(map(shown_entry, opened.load().outbox))
     rows = [_told(entry) if as_json else _row(entry) for entry in entries]
     if rows or as_json:
         print_rows(["n", "channel", "written", "refused", "message"], rows, as_json=as_json)
@@ -165,5 +166,6 @@ def _told(entry: OutboxEntry) -> dict[str, object]:
         "sent": entry.sent,
         "content_type": entry.content_type,
         "refused": entry.rejected,
+        **({"left_out": entry.left_out} if entry.left_out else {}),
         **body_json(entry.body),
     }

@@ -13,11 +13,20 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE, Message, Receipt, Receipts, Rejection
-from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, MESSAGE_WINDOW
+from tidelog.wire.frames import (
+    KIND_APPLICATION_FIRST,
+    KIND_MESSAGE,
+    KIND_STUB,
+    Message,
+    Receipt,
+    Receipts,
+    Rejection,
+)
+from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, LARGE_BYTES_MAX, MESSAGE_WINDOW
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
+from tidelog_service.engine.blobs import Brought
 from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Store, Taken, Terminal
 from tidelog_service.engine.revising import Looks, revised
 
@@ -26,6 +35,9 @@ RECEIPTS_MAX = 512
 
 JSON_RECEIPTS_MAX = 128
 """The same in JSON, with the names of the fields."""
+
+_KNOWN = (*REVISIONS, KIND_STUB)
+"""Kinds of the protocol's own."""
 
 _Told = TypeVar("_Told", Receipt, Rejection)
 
@@ -103,7 +115,14 @@ class Add(Protocol):
         ...
 
 
-def ingest(drafts: Sequence[Draft], store: Store, now_ms: int, *, also: Also | None = None) -> Ingested:
+def ingest(
+    drafts: Sequence[Draft],
+    store: Store,
+    now_ms: int,
+    *,
+    also: Also | None = None,
+    large_max: int = LARGE_BYTES_MAX,
+) -> Ingested:
     """Store a batch in one transaction.
 
     Args:
@@ -111,6 +130,7 @@ def ingest(drafts: Sequence[Draft], store: Store, now_ms: int, *, also: Also | N
         store: outside a transaction.
         now_ms: the service's clock, Unix milliseconds.
         also: adds to it.
+        large_max: bytes of a large body that is taken.
 
     Returns:
         what was stored and what to answer; on disk when this returns.
@@ -118,7 +138,7 @@ def ingest(drafts: Sequence[Draft], store: Store, now_ms: int, *, also: Also | N
     Raises:
         Unavailable: the store failed; nothing of the batch was kept, so it may be tried again whole.
     """
-    batch = _Batch(store=store, now_ms=now_ms)
+    batch = _Batch(store=store, now_ms=now_ms, brought=Brought(store.blobs, large_max))
     with store.transaction():
         batch.prepare(drafts)
         for draft in drafts:
@@ -135,6 +155,7 @@ class _Batch:
 
     store: Store
     now_ms: int
+    brought: Brought
     logs: dict[tuple[int, str], Log] = field(default_factory=dict)
     heads: dict[int, Head] = field(default_factory=dict)
     voided: dict[int, RangeSet] = field(default_factory=lambda: defaultdict(lambda: EMPTY))
@@ -188,7 +209,13 @@ class _Batch:
         elif draft.message.kind in REVISIONS:
             self._revise(key, draft, log)
         else:
-            self._store(key, draft, draft.message, log)
+            self._add(key, draft, log)
+
+    def _add(self, key: OutboxKey, draft: Draft, log: Log) -> None:
+        try:
+            self._place(key, draft, draft.message, log)
+        except ProtocolError as error:
+            self._reject(key, draft, error.wire_code)
 
     def _revise(self, key: OutboxKey, draft: Draft, log: Log) -> None:
         """An edit or a delete: stored like any other, and what it is about goes."""
@@ -198,18 +225,24 @@ class _Batch:
             message, voids = revised(
                 draft.message, log, draft.terminal.user, self.store, gone=gone, looks=self.looks, fill=fill
             )
+            self._place(key, draft, message, log)
         except ProtocolError as error:
             self._reject(key, draft, error.wire_code)
-            return
-        self.voided[log.id] = gone | voids
+        else:
+            self.voided[log.id] = gone | voids
+
+    def _place(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
+        """Store a message, with the bytes that its device has brought for it where it is a stub."""
+        upload = self.brought.upload_of(draft.terminal.device, message)
         self._store(key, draft, message, log)
+        self.brought.take(upload, log.id, self.heads[log.id].seq)
 
     def _reject(self, key: OutboxKey, draft: Draft, code: Code) -> None:
         """Refuse a message; where that is for good its number is spent: no hole stays below later ones."""
         n = draft.message.n
         rejection = Rejection(n=n, code=code, digest=answer_digest(draft.message))
         self.rejections[_line(key, draft)].append(rejection)
-        if n and code not in (Code.WINDOW, Code.BUSY):
+        if n and code not in (Code.WINDOW, Code.BUSY, Code.BLOB):
             self._spend(key, n)
 
     def _spend(self, key: OutboxKey, n: int) -> None:
@@ -228,7 +261,7 @@ class _Batch:
             return Code.WINDOW
         if log is None:
             return Code.NO_CHANNEL
-        if KIND_MESSAGE < message.kind < KIND_APPLICATION_FIRST and message.kind not in REVISIONS:
+        if KIND_MESSAGE < message.kind < KIND_APPLICATION_FIRST and message.kind not in _KNOWN:
             return Code.UNSUPPORTED
         if len(message.body) > BODY_BYTES_MAX:
             return Code.LIMIT
@@ -294,6 +327,7 @@ class _Batch:
             self.store.append([stored.row for stored in self.stored])
             for channel_id, seqs in self.voided.items():
                 self.store.erase(channel_id, seqs)
+            self.brought.write()
             self.store.advance(self.heads)
         if self.changed:
             self.store.remember(self.taken, {key: self.numbers[key] for key in self.changed})

@@ -65,6 +65,7 @@ class Bounds:
         primed_pushes: pushes of one flush that are told after other records, each about a millisecond of
             work; further ones go as they are.
         lease_ms: how long a JSON request keeps live pushes in JSON coming.
+        body_bytes: the largest large body that is taken.
         requests_per_second: sustained requests of one device; above it they are answered BUSY.
         requests_burst: requests that a device may send at once.
     """
@@ -74,6 +75,7 @@ class Bounds:
     coalesce_ms: int = 30
     primed_pushes: int = 8
     lease_ms: int = 300_000
+    body_bytes: int = 16 << 20
     requests_per_second: int = 200
     requests_burst: int = 400
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.wire.ranges import RangeSet, Run
+from tidelog_service.engine.blobs import Blobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,12 @@ class Store(Protocol):
     `tidelog.wire.errors.Unavailable` where the database fails, with the code ``store_full`` (the disk),
     ``store_busy`` (another process holds it), ``store_damaged``, ``store_read_only``, ``store_unreadable``,
     or ``store_failed`` for anything else. A transaction that raises is rolled back whole.
+
+    Attributes:
+        blobs: large bodies; `erase` takes those of its records with it.
     """
+
+    blobs: Blobs
 
     def transaction(self) -> AbstractContextManager[None]:
         """A write transaction: locks out other writers at once, and is on disk when it ends without error."""
@@ -185,6 +191,10 @@ class Store(Protocol):
 
     def writable(self, user_id: int, names: Sequence[str]) -> dict[str, Log]:
         """Those of the named channels that the user may write; inside a transaction their rows are locked."""
+        ...
+
+    def readable(self, user_id: int, name: str) -> Log | None:
+        """That one of `logs_of`, where it is among them."""
         ...
 
     def audience(self, channel_id: int) -> tuple[str, ...]:

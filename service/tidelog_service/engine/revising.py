@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Message
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Message
 from tidelog.wire.limits import BODY_BYTES_MAX, REVISION_SEQS_MAX
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body, read_delete, read_edit, voids_of
+from tidelog.wire.stubs import read_stub
 from tidelog_service.engine.ports import Log, Row, Store
 
 _READ_RECORDS: Final = 1_024
@@ -81,6 +82,10 @@ def _edited(body: bytes, rows: _Rows, *, fill: bool) -> tuple[bytes, RangeSet]:
     if row is None:
         raise rows.missing(given.voids)
     made = replace(_before(row), content=given.content)
+    if given.kind == KIND_STUB:
+        if read_stub(given.content).kind != made.kind:
+            raise rows.missing(given.voids)
+        made = replace(made, kind=KIND_STUB)
     if given != made and not fill:
         raise rows.missing(given.voids)
     return _bounded(edit_body(made), made.voids)
@@ -96,9 +101,14 @@ def _before(row: Row) -> Edit:
     """What an edit of a record has to say of it."""
     itself = RangeSet([(row.seq, row.seq + 1)])
     if row.kind != KIND_EDIT:
-        return Edit(voids=itself, kind=row.kind, time=row.time, content=b"")
+        return Edit(voids=itself, kind=_kind_of(row.kind, row.body), time=row.time, content=b"")
     edit = read_edit(row.body)
-    return replace(edit, voids=edit.voids | itself)
+    return replace(edit, voids=edit.voids | itself, kind=_kind_of(edit.kind, edit.content))
+
+
+def _kind_of(kind: int, body: bytes) -> int:
+    """That of a message, also where its body is a stub."""
+    return read_stub(body).kind if kind == KIND_STUB else kind
 
 
 class _Rows:

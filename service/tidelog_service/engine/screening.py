@@ -13,6 +13,7 @@ from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, Message, Messages, Presence, SyncRequest
+from tidelog.wire.large import Ask, Chunk
 from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel
@@ -37,7 +38,7 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Presence
+    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Presence
     encoding: Encoding
     size: int = 0
 
@@ -119,7 +120,7 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Presence:
+) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Presence:
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -129,7 +130,7 @@ def _frame(
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
     if address.verb == "sync" and isinstance(
-        frame, SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest
+        frame, SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk
     ):
         return frame
     raise ProtocolError(

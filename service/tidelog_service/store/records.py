@@ -24,6 +24,7 @@ from tidelog_service.engine.ports import (
     Taken,
     Terminal,
 )
+from tidelog_service.store.blobs import BlobStore
 from tidelog_service.store.choosing import Choosing
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
@@ -52,13 +53,19 @@ class RecordStore(Store):
 
     Args:
         database: open and migrated; it stays the caller's to close.
+
+    Attributes:
+        blobs: large bodies.
     """
+
+    blobs: BlobStore
 
     def __init__(self, database: Database) -> None:
         """See the class."""
         self._database = database
         self._sql = Statements(database)
         self._choosing = Choosing(database)
+        self.blobs = BlobStore(database)
         self._watch = Watch(database, self._forget_cached)
         # Within a transaction nobody else can change anything: one look at its start is enough.
         self._in_transaction = False
@@ -71,6 +78,7 @@ class RecordStore(Store):
         """See `Store.transaction`."""
         with self._database.transaction():
             self._look()
+            self.blobs.sweep()
             self._in_transaction = True
             try:
                 yield
@@ -99,6 +107,10 @@ class RecordStore(Store):
             sql = self._sql.writable.sql(len(some))
             found |= _logs(self._database.fetch(sql, (user_id, Role.WRITER, *some)))
         return found
+
+    def readable(self, user_id: int, name: str) -> Log | None:
+        """See `Store.readable`."""
+        return _logs(self._database.fetch(self._sql.readable, (user_id, name))).get(name)
 
     def audience(self, channel_id: int) -> tuple[str, ...]:
         """See `Store.audience`."""
@@ -201,6 +213,7 @@ class RecordStore(Store):
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
         """See `Store.erase`."""
+        self.blobs.erase(channel_id, seqs)
         self._database.write_many(self._sql.erase, [run_of(channel_id, run) for run in within(seqs).runs])
 
     def advance(self, heads: Mapping[int, Head]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tidelog.codec.context import BODY_BYTES_MAX
 from tidelog.wire.errors import UsageError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.ports import Row
 from tidelog_service.store.database import Database, Fields
@@ -91,4 +91,4 @@ def _newest(store: RecordStore, log: Fields, bytes_max: int) -> Iterator[Row]:
 
 
 def _is_useful(row: Row) -> bool:
-    return row.kind not in (KIND_EDIT, KIND_DELETE) and 0 < len(row.body) <= BODY_BYTES_MAX
+    return row.kind not in (KIND_EDIT, KIND_DELETE, KIND_STUB) and 0 < len(row.body) <= BODY_BYTES_MAX

@@ -99,6 +99,7 @@ class Statements:
         self.terminal = compiled(_terminal())  # device
         self.logs = compiled(_logs())  # user
         self.writable = Listed(database, _writable)  # user, role, names
+        self.readable = compiled(_readable())  # user, name
         self.audience = compiled(_audience())  # channel
         self.devices = compiled(_devices())  # user
         self.hearers = compiled(_hearers())  # channel, user, seq, count
@@ -160,6 +161,10 @@ def _logs() -> Query:
 def _writable(names: list[int]) -> Query:
     may = (Member.user == 0) & (Member.role >= Role.WRITER) & Member.last.is_null()
     return Member.select(*_LOG).join(Channel).where(may & Channel.name.in_(names))
+
+
+def _readable() -> Query:
+    return Member.select(*_LOG).join(Channel).where((Member.user == 0) & (Channel.name == ""))
 
 
 def _audience() -> Query:

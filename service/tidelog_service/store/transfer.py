@@ -3,7 +3,7 @@
 ``ts`` is Unix milliseconds; a body that is no text stands in ``body64``. ``sent``, ``kind`` and
 ``content_type`` are written where they differ from ``ts``, 0 and empty, and may be given. ``seq`` is written
 for the reader; an import numbers anew, from the channel's head on, and leaves other fields out. So a record
-that was edited is written as it now stands, and one that was deleted is not.
+that was edited is written as it now stands, and one that was deleted is not. Large bodies are written whole.
 
 An import is one transaction, whatever its size: it is in whole or not at all, and while it lasts the
 write-ahead log takes as much room again as the records.
@@ -19,11 +19,20 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from tidelog.wire.errors import UsageError
-from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_DELETE, KIND_EDIT, KIND_MESSAGE
-from tidelog.wire.limits import BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, KIND_STOP, TIME_MS_STOP
+from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB
+from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
+    CHUNK_GRAIN_BYTES,
+    CONTENT_TYPE_BYTES_MAX,
+    KIND_STOP,
+    LARGE_BYTES_MAX,
+    TIME_MS_STOP,
+)
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import read_edit
+from tidelog.wire.stubs import stub_body, stub_for, stub_of
 from tidelog.wire.topics import is_channel, is_user
+from tidelog_service.engine.blobs import Blobs
 from tidelog_service.engine.ports import Head, NewRow, Row
 from tidelog_service.store import enrolment
 from tidelog_service.store.database import Database, Fields
@@ -34,7 +43,10 @@ _BATCH: Final = 2_000
 """Rows inserted, or read, at a time; more are not faster."""
 
 _BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Bodies read at a time by an export."""
+"""Bodies read at a time by an export, or held at a time by an import, but for one that is larger itself."""
+
+_PIECE_BYTES: Final = 32 * CHUNK_GRAIN_BYTES
+"""A row of a large body that is imported."""
 
 
 class ImportLine(NamedTuple):
@@ -47,7 +59,7 @@ class ImportLine(NamedTuple):
         ts: when it was written, Unix milliseconds; becomes its time, or that of the record before it in the
             channel where that is later.
         sent: the author's clock, Unix milliseconds.
-        body: at most `BODY_BYTES_MAX` bytes.
+        body: at most `LARGE_BYTES_MAX` bytes.
         kind: 0 for a message.
         content_type: a media type, or empty.
     """
@@ -124,7 +136,7 @@ def import_records(
     importing = _Import(database, now_ms())
     source = iter(lines)
     with database.transaction():
-        while batch := list(islice(source, _BATCH)):
+        while batch := list(islice(_some(source), _BATCH)):
             importing.add(batch)
             if progress is not None:
                 progress(importing.records)
@@ -190,6 +202,7 @@ class _Import:
         tail.time = max(tail.time, line.ts)
         if tail.made:
             tail.members[author_id] = None
+        line = self._stored_apart(line, tail)
         return NewRow(
             tail.channel_id,
             tail.head,
@@ -200,6 +213,18 @@ class _Import:
             line.content_type,
             line.body,
         )
+
+    def _stored_apart(self, line: ImportLine, tail: _Tail) -> ImportLine:
+        """The line with a stub, where its body is a large one."""
+        if len(line.body) <= BODY_BYTES_MAX:
+            return line
+        stub, blobs = stub_for(line.body, kind=line.kind), self._store.blobs
+        # On its way from no device, and at once a record's.
+        blob = blobs.begin("", stub.digest, stub.size, self._now)
+        for at in range(0, stub.size, _PIECE_BYTES):
+            blob = blobs.add(blob, line.body[at : at + _PIECE_BYTES], self._now)
+        blobs.attach(blob.id, tail.channel_id, tail.head)
+        return line._replace(kind=KIND_STUB, body=stub_body(stub))
 
     def _user_id(self, name: str) -> int:
         rows = self._database.select(User.select(User.id).where(User.name == name))
@@ -229,6 +254,14 @@ class _Tail:
     head: int = 0
     time: int = 0
     members: dict[int, None] = field(default_factory=dict)
+
+
+def _some(lines: Iterator[ImportLine]) -> Iterator[ImportLine]:
+    """Lines, until their bodies come to `_BATCH_BYTES_MAX`."""
+    size = 0
+    while size < _BATCH_BYTES_MAX and (line := next(lines, None)) is not None:
+        size += len(line.body)
+        yield line
 
 
 def _parsed(number: int, line: str | bytes) -> ImportLine:
@@ -276,8 +309,8 @@ def _body(given: dict[str, Any]) -> bytes:
         body = _text(given, "body").encode()
     else:
         body = base64.b64decode(_text(given, "body64"), validate=True)
-    if len(body) > BODY_BYTES_MAX:
-        raise ValueError(f"a body of {len(body)} bytes; {BODY_BYTES_MAX} are allowed")
+    if len(body) > LARGE_BYTES_MAX:
+        raise ValueError(f"a body of {len(body)} bytes; {LARGE_BYTES_MAX} are allowed")
     return body
 
 
@@ -307,7 +340,9 @@ def _exported(store: RecordStore, logs: list[Fields]) -> Iterator[dict[str, Any]
             )
             if not rows:
                 break
-            yield from (_object(name, as_it_stands(row)) for row in rows if row.kind != KIND_DELETE)
+            for row in rows:
+                if row.kind != KIND_DELETE:
+                    yield _object(name, _whole_of(row, store.blobs, channel_id))
             start = rows[-1].seq + 1
 
 
@@ -317,6 +352,16 @@ def as_it_stands(row: Row) -> Row:
         return row
     edit = read_edit(row.body)
     return row._replace(kind=edit.kind, time=edit.time, sent=edit.time, body=edit.content)
+
+
+def _whole_of(row: Row, blobs: Blobs, channel_id: int) -> Row:
+    """A record as it now stands, its body whole."""
+    stub = stub_of(row.kind, row.body)
+    blob = blobs.of_record(channel_id, row.seq) if stub is not None else None
+    row = as_it_stands(row)
+    if stub is None or blob is None:
+        return row
+    return row._replace(kind=stub.kind, body=b"".join(blobs.pieces(blob.id, 0, blob.size)))
 
 
 def _object(channel: str, row: Row) -> dict[str, Any]:

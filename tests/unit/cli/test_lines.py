@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,11 @@ def test_json_tells_kind_type_and_bytes_that_are_no_text() -> None:
     assert "body" not in told
 
 
+def test_json_says_that_a_body_is_not_whole() -> None:
+    told = lines.record_json(replace(record(b"once"), left_out=39_996))
+    assert (told["body"], told["size"], told["whole"]) == ("once", 40_000, False)
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -48,6 +54,7 @@ def test_json_tells_kind_type_and_bytes_that_are_no_text() -> None:
         (record(b"\xff\x00"), "<2 bytes: ff00>"),
         (record(b"\xff" * 33), f"<33 bytes: {'ff' * 32}...>"),
         (record(b"x", kind=16, content_type="text/x"), "[kind 16] [text/x] x"),
+        (replace(record(b"once"), left_out=39_996), "once [the beginning of 40,000 bytes]"),
     ],
 )
 def test_bodies_for_people(given: Record, shown: str) -> None:

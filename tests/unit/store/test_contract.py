@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tidelog.codec.dictionaries import trained
-from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Store, Weight
+from tidelog.replica.ports import BodyPart, Changes, Holding, Mark, OutboxEntry, Record, Store, Weight
 from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
+from tidelog.wire.frames import KIND_STUB
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 from tidelog.wire.standings import Standing, Standings
+from tidelog.wire.stubs import stub_body, stub_for
 
 Reopen = Callable[[], Store]
 
@@ -263,3 +265,66 @@ def test_a_token_does_not_change_with_the_account_that_it_was_put_with(reopen: R
     again = reopen().load().tokens[0].account.copy()
     again.add("room1", RangeSet([(1, 2)]))
     assert tokens(reopen()) == [(b"a", b"name", [Standing("room1", 7)])]
+
+
+LARGE = bytes(range(256)) * 600
+STUB = stub_for(LARGE)
+
+
+def stub_record(seq: int) -> Record:
+    return replace(record(seq, body=stub_body(STUB)), kind=KIND_STUB)
+
+
+def whole() -> BodyPart:
+    return BodyPart(STUB.digest, STUB.size, 0, LARGE)
+
+
+def test_a_large_body_is_kept_in_parts_and_survives_a_restart(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=((7, stub_record(1)),)))
+    assert store.got(STUB.digest) == 0
+    for at in range(0, STUB.size, 50_000):
+        part = BodyPart(STUB.digest, STUB.size, at, LARGE[at : at + 50_000])
+        store.apply(Changes(parts=(part,)))
+        store.apply(Changes(parts=(part,)))
+    store = reopen()
+    assert store.got(STUB.digest) == STUB.size
+    assert store.part(STUB.digest, 0, STUB.size) == LARGE
+    assert store.part(STUB.digest, 49_999, 100_001) == LARGE[49_999:100_001]
+    assert store.part(STUB.digest, 150_000, 10**9) == LARGE[150_000:]
+    assert store.part(bytes(32), 0, 9) == b""
+    assert store.weight("room1", 7).body_bytes == len(stub_body(STUB)), "it is no part of the log"
+
+
+def test_it_goes_with_the_last_that_speaks_of_it(reopen: Reopen) -> None:
+    """A message becomes a record in one step; that record and another one are dropped."""
+    store = reopen()
+    store.apply(Changes(queued=(replace(entry(1), kind=KIND_STUB, body=stub_body(STUB)),), parts=(whole(),)))
+    store.apply(Changes(settled=(1,), records=((7, stub_record(1)), (7, stub_record(2)))))
+    store.apply(Changes(dropped=(("room1", 7, RangeSet([(1, 2)])),)))
+    assert reopen().part(STUB.digest, 0, STUB.size) == LARGE
+    reopen().apply(Changes(dropped=(("room1", 7, RangeSet([(2, 9)])),)))
+    assert reopen().got(STUB.digest) == 0
+    reopen().apply(Changes(parts=(whole(),)))
+    assert reopen().got(STUB.digest) == 0, "what nothing speaks of is not kept"
+
+
+def test_what_is_spoilt_goes(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=((7, stub_record(1)),), parts=(whole(),)))
+    store.apply(Changes(spoilt=(STUB.digest,)))
+    assert store.got(STUB.digest) == 0
+    store.apply(Changes(parts=(whole(),)))
+    assert reopen().got(STUB.digest) == STUB.size
+
+
+def test_of_a_refused_message_it_stays(reopen: Reopen) -> None:
+    """It may be sent again, under another number."""
+    store = reopen()
+    one = replace(entry(1), kind=KIND_STUB, body=stub_body(STUB))
+    store.apply(Changes(queued=(one,), parts=(whole(),)))
+    store.apply(Changes(queued=(replace(one, rejected="limit"),)))
+    store.apply(Changes(settled=(1,), queued=(replace(one, n=2),)))
+    assert store.got(STUB.digest) == STUB.size
+    store.apply(Changes(settled=(2,)))
+    assert store.got(STUB.digest) == 0

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tidelog.codec.dictionaries import Dictionary, trained
-from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.ports import BodyPart, Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
 from tidelog.replica.tokens import Token
 from tidelog.store import MemoryStore, SqliteStore
+from tidelog.wire.frames import KIND_STUB
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Standing, Standings
+from tidelog.wire.stubs import Stub, stub_body
 
 CHANNELS = st.sampled_from(["room1", "dm/ann/bob", "zürich"])
 EPOCHS = st.integers(1, 2)
@@ -23,6 +25,15 @@ SEQS = st.integers(1, 12)
 NUMBERS = st.integers(1, 6)
 RANGES = st.lists(st.tuples(SEQS, st.integers(0, 5)), max_size=4).map(
     lambda pairs: RangeSet([(start, start + length) for start, length in pairs])
+)
+DIGESTS = [bytes([at]) * 32 for at in range(3)]
+STUBS = st.sampled_from([stub_body(Stub(size=40_000, digest=digest, first=b"")) for digest in DIGESTS])
+PARTS = st.builds(
+    BodyPart,
+    digest=st.sampled_from(DIGESTS),
+    size=st.just(40_000),
+    offset=st.sampled_from([0, 0, 3, 6, 69_999]),
+    data=st.sampled_from([3, 3, 70_000]).map(lambda size: b"abc" * (size // 3)),
 )
 RECORDS = st.builds(
     Record,
@@ -68,10 +79,17 @@ MARKS = st.builds(
 )
 CHANGES = st.builds(
     Changes,
-    records=st.lists(st.tuples(EPOCHS, RECORDS), max_size=6).map(tuple),
+    records=st.lists(
+        st.tuples(EPOCHS, RECORDS | st.builds(replace, RECORDS, kind=st.just(KIND_STUB), body=STUBS)),
+        max_size=6,
+    ).map(tuple),
+    parts=st.lists(PARTS, max_size=3).map(tuple),
+    spoilt=st.lists(st.sampled_from(DIGESTS), max_size=1).map(tuple),
     dropped=st.lists(st.tuples(CHANNELS, EPOCHS, RANGES), max_size=3).map(tuple),
     holdings=st.lists(HOLDINGS, max_size=2).map(tuple),
-    queued=st.lists(ENTRIES, max_size=3).map(tuple),
+    queued=st.lists(
+        ENTRIES | st.builds(replace, ENTRIES, kind=st.just(KIND_STUB), body=STUBS), max_size=3
+    ).map(tuple),
     settled=st.lists(NUMBERS, max_size=3).map(tuple),
     next_n=st.integers(0, 9),
     outworn=st.lists(DICTIONARIES.map(lambda one: one.id), max_size=2).map(tuple),
@@ -125,6 +143,12 @@ class TwoStores(RuleBasedStateMachine):
     @rule(dictionary=DICTIONARIES)
     def look_up(self, dictionary: Dictionary) -> None:
         assert self.memory.dictionary(dictionary.id) == self.sqlite.dictionary(dictionary.id)
+
+    @rule(digest=st.sampled_from(DIGESTS), start=st.integers(0, 9), length=st.sampled_from([0, 3, 70_000]))
+    def read_body(self, digest: bytes, start: int, length: int) -> None:
+        assert self.memory.got(digest) == self.sqlite.got(digest)
+        memory, sqlite = (store.part(digest, start, start + length) for store in (self.memory, self.sqlite))
+        assert memory == sqlite
 
     @invariant()
     def same_snapshot(self) -> None:

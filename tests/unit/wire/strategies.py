@@ -23,9 +23,13 @@ from tidelog.wire.frames import (
     Rejection,
     SyncRequest,
 )
+from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import (
+    BODY_BYTES_MAX,
+    BODY_DIGEST_BYTES,
     BODY_SIZE_STOP,
     CHECK_BYTES,
+    CHUNK_GRAIN_BYTES,
     CODEC_STOP,
     CONTEXT_RECORDS_MAX,
     DICTIONARY_DEFLATED_BYTES_MAX,
@@ -33,6 +37,7 @@ from tidelog.wire.limits import (
     DIGEST_STOP,
     EPOCH_STOP,
     KIND_STOP,
+    LARGE_BYTES_MAX,
     MARK_VERSION_STOP,
     MAX_BODY_MIN,
     MESSAGE_NUMBER_STOP,
@@ -44,6 +49,7 @@ from tidelog.wire.limits import (
     ROOM_BYTES_MIN,
     SEQ_STOP,
     STATEMENTS_MAX,
+    STUB_FIRST_BYTES_MAX,
     TIME_MS_STOP,
     TOKEN_BYTES,
     TRAINED_ID_MIN,
@@ -67,6 +73,7 @@ from tidelog.wire.queries import (
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Change, Growth, Told
 from tidelog.wire.statements import Statement
+from tidelog.wire.stubs import Stub, stub_body
 
 LEVELS = st.text(
     st.characters(codec="utf8", exclude_characters="/+#$", min_codepoint=32), min_size=1, max_size=6
@@ -77,8 +84,21 @@ CHANNELS = st.one_of(
 ).filter(topics.is_channel)
 USERS = st.one_of(st.sampled_from(["ann", "bob"]), LEVELS).filter(topics.is_user)
 CONTENT_TYPES = st.sampled_from(["", "", "application/json", "text/plain; charset=utf-8"])
-BODIES = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(str.encode))
-KINDS = st.one_of(st.sampled_from([0, 0, 16]), st.integers(0, KIND_STOP - 1))
+LARGE = st.one_of(
+    st.sampled_from([40_000, LARGE_BYTES_MAX]), st.integers(BODY_BYTES_MAX + 1, LARGE_BYTES_MAX)
+)
+BODY_DIGESTS = st.binary(min_size=BODY_DIGEST_BYTES, max_size=BODY_DIGEST_BYTES)
+STUBS = st.builds(
+    Stub,
+    kind=st.one_of(st.just(0), st.integers(16, KIND_STOP - 1)),
+    size=LARGE,
+    digest=BODY_DIGESTS,
+    first=st.one_of(
+        st.binary(max_size=40), st.text(max_size=20).map(str.encode), st.just(bytes(STUB_FIRST_BYTES_MAX))
+    ),
+)
+BODIES = st.one_of(st.binary(max_size=40), st.text(max_size=20).map(str.encode), STUBS.map(stub_body))
+KINDS = st.one_of(st.sampled_from([0, 0, 3, 16]), st.integers(0, KIND_STOP - 1))
 TIMES = st.one_of(
     st.sampled_from([0, TIME_MS_STOP - 1]),
     st.integers(1_760_000_000_000, 1_760_000_100_000),
@@ -498,6 +518,35 @@ ESTIMATES = st.builds(
     page_bytes=st.integers(0, BODY_SIZE_STOP - 1),
     body_bytes=st.integers(0, BODY_SIZE_STOP - 1),
 )
+ASKS = st.builds(
+    Ask,
+    rid=RIDS,
+    channel=CHANNELS,
+    epoch=EPOCHS,
+    seq=SEQS,
+    offset=st.one_of(st.just(0), st.integers(0, LARGE_BYTES_MAX)),
+    page_bytes=st.one_of(st.just(PAGE_BYTES_DEFAULT), st.integers(PAGE_BYTES_MIN, PAGE_BYTES_MAX)),
+)
+UPLOADS = st.builds(Upload, rid=RIDS, offset=st.integers(0, LARGE_BYTES_MAX))
+
+
+@st.composite
+def portions(draw: st.DrawFn) -> Portion:
+    """Portions of bodies: the whole, the middle, the end, or none."""
+    data = draw(st.binary(max_size=40))
+    offset = draw(st.sampled_from([0, 0, 5, 1_600_000]))
+    more = draw(st.sampled_from([0, 0, 7, 40_000])) if data else 0
+    return Portion(rid=draw(RIDS), size=offset + len(data) + more, offset=offset, data=data)
+
+
+@st.composite
+def chunks(draw: st.DrawFn) -> Chunk:
+    """Chunks of bodies on the grain, the last one of any length; or none, which asks."""
+    offset = draw(st.integers(0, 40)) * CHUNK_GRAIN_BYTES
+    data = draw(st.one_of(st.binary(max_size=40), st.just(bytes(CHUNK_GRAIN_BYTES))))
+    more = 0 if len(data) % CHUNK_GRAIN_BYTES else draw(st.sampled_from([0, 7, 40_000]))
+    size = offset + len(data) + more
+    return Chunk(rid=draw(RIDS), digest=draw(BODY_DIGESTS), size=size, offset=offset, data=data)
 
 
 @st.composite
@@ -536,6 +585,10 @@ FRAMES = st.one_of(
     ROSTERS,
     MARK_REQUESTS,
     marks(),
+    ASKS,
+    UPLOADS,
+    portions(),
+    chunks(),
 )
 """What has a form in both encodings."""
 

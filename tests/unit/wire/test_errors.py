@@ -20,6 +20,7 @@ BRANCHES = {
     Code.TOKEN: Unavailable,
     Code.NO_RECORD: UsageError,
     Code.NO_USER: UsageError,
+    Code.BLOB: ProtocolError,
 }
 
 

@@ -9,6 +9,7 @@ from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.large import Ask, Chunk
 from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
@@ -26,7 +27,11 @@ def test_the_first_byte_tells_the_encoding(frame: Frame, encoding: Encoding) -> 
 
 @given(FRAMES, st.sampled_from(Encoding))
 def test_a_request_has_its_id_and_nothing_else_has_one(frame: Frame, encoding: Encoding) -> None:
-    asked = frame.rid if isinstance(frame, SyncRequest | Resync | Fetch | Query | Enrol | MarkRequest) else 0
+    asked = (
+        frame.rid
+        if isinstance(frame, SyncRequest | Resync | Fetch | Query | Enrol | MarkRequest | Ask | Chunk)
+        else 0
+    )
     if encoding is Encoding.PACKED or asked:
         assert payload.request_id(payload.encode(frame, encoding)) == asked
 

@@ -146,6 +146,10 @@ def test_every_json_type_is_told() -> None:
         "roster",
         "mark",
         "marks",
+        "ask",
+        "chunk",
+        "portion",
+        "upload",
     }
 
 

@@ -85,3 +85,27 @@ def test_two_programs_never_share_a_store(tidelog: Command, options: list[str], 
     with closing(SqliteStore(tmp_path / "phone.db", device="phone")):
         outcome = tidelog("send", "room1", "hi", "--json", *options)
     assert (outcome.code, outcome.error["code"]) == (3, "store_locked")
+
+
+def test_a_file_waits_in_the_outbox_as_a_stub(tidelog: Command, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"tide\n" * 20_000)
+    outcome = tidelog("send", "room1", "--file", str(tmp_path / "file"), "--no-wait", *options)
+    assert (outcome.code, outcome.out) == (0, "room1: in the outbox\n")
+    told = tidelog("outbox", "list", "--json", *options).value
+    assert [(one["kind"], one["body"], one["left_out"]) for one in told] == [(0, "tide\n" * 51 + "t", 99_744)]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("--file", "nowhere"), "file"), (("x", "--file", "y"), "usage")]
+)
+def test_a_file_that_cannot_go_is_said_so(
+    tidelog: Command, options: list[str], words: tuple[str, ...], code: str
+) -> None:
+    assert tidelog("send", "room1", *words, "--json", *options).error["code"] == code
+
+
+def test_a_body_that_is_not_here_is_said_so(tidelog: Command, options: list[str]) -> None:
+    outcome = tidelog("body", "room1", "1", "--json", *options)
+    assert (outcome.code, outcome.error["code"]) == (2, "no_record")
+    memory = tidelog("body", "room1", "1", "--json", *options, "--store", ":memory:")
+    assert memory.error["code"] == "usage"

@@ -351,7 +351,7 @@ def test_a_device_that_asks_as_fast_as_it_may_fills_no_memory(store: Calls) -> N
     request = tokened(engine)
     for n in range(300):
         answered(engine, replace(request, rid=n + 1, grown=(Growth(0, n + 1),)))
-    assert len(engine._paging._experiences) == 1
+    assert len(engine._answering._paging._experiences) == 1
     assert len(store.tokens) == 1
     assert max(map(len, store.tokens.values())) < 300
 
@@ -373,8 +373,8 @@ def test_a_context_that_walks_past_much_costs_more_than_others(size: int) -> Non
 
 def test_an_ordinary_page_costs_as_much_as_a_request(engine: Engine) -> None:
     paged(engine, ASKED)
-    tokens, _ = engine._rates._buckets["ann-phone"]
-    assert tokens == engine._rates._burst - 1
+    tokens, _ = engine._answering._rates._buckets["ann-phone"]
+    assert tokens == engine._answering._rates._burst - 1
 
 
 def test_a_large_account_costs_more_than_a_small_one(store: Calls) -> None:

@@ -23,6 +23,7 @@ _READS = (
     "pool_down",
     "pool_up",
     "raise_mark",
+    "readable",
     "revisions_pool",
     "revisions_run",
     "run_down",

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidelog.wire.errors import UsageError
-from tidelog.wire.limits import BODY_BYTES_MAX
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.stubs import stub_for, stub_of
 from tidelog_service.engine.ports import Head
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.keys import LOG_STOP
@@ -89,7 +89,6 @@ def test_a_service_sees_what_an_import_made(database: Database) -> None:
         (json.dumps({**_line(), "content_type": "x" * 65}), "content_type"),
         (json.dumps({**_line(), "body": 5}), "body"),
         (json.dumps({**_line(), "body": "\ud800"}), "surrogates"),
-        (json.dumps({**_line(), "body": "x" * (BODY_BYTES_MAX + 1)}), "32769 bytes"),
         (json.dumps({**_line(), "body64": "aGk="}), "either"),
         (json.dumps({"channel": "room", "author": "ann", "ts": 5}), "either"),
         (json.dumps({"channel": "room", "author": "ann", "ts": 5, "body64": "a GkX!"}), "base64|Only"),
@@ -200,3 +199,33 @@ def test_what_was_exported_imports_as_the_same(objects: list[dict[str, Any]]) ->
         assert list(export_records(second)) == exported
     given_bodies = sorted(each.get("body", each.get("body64")) for each in objects)
     assert sorted(each.get("body", each.get("body64")) for each in exported) == given_bodies
+
+
+def test_large_bodies_go_out_whole_and_come_in_apart(database: Database) -> None:
+    """The record is a stub again, and its bytes are in the table of pieces."""
+    large = "tide " * 20_000
+    _import(database, _line(), {**_line(body=large), "kind": 16}, _line(body=large))
+    store = RecordStore(database)
+    rows = store.rows(1, RangeSet([(1, 9)]), records_max=9, bytes_max=10**6, newest_first=False)
+    assert [stub_of(row.kind, row.body) for row in rows] == [
+        None,
+        stub_for(large.encode(), kind=16),
+        stub_for(large.encode()),
+    ]
+    exported = list(export_records(database))
+    assert [(each["body"], each.get("kind", 0)) for each in exported] == [
+        ("hello", 0),
+        (large, 16),
+        (large, 0),
+    ]
+    with open_database(":memory:") as second:
+        _import(second, *exported)
+        assert list(export_records(second)) == exported
+
+
+def test_an_import_holds_few_large_bodies_at_a_time(database: Database) -> None:
+    """They are stored as they come."""
+    progress: list[int] = []
+    large = _line(body="x" * 3_000_000)
+    import_records(database, read_lines(_lines(large, large, large)), progress=progress.append)
+    assert progress == [2, 3]

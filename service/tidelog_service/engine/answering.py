@@ -1,0 +1,230 @@
+"""What devices ask for, each request answered by the part of the engine that knows how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tidelog.wire import payload as wire
+from tidelog.wire.enrolling import Enrol
+from tidelog.wire.errors import Code, ProtocolError, Unavailable
+from tidelog.wire.fetching import Fetch
+from tidelog.wire.frames import Fault, SyncRequest
+from tidelog.wire.large import Ask, Chunk
+from tidelog.wire.marks import MarkRequest
+from tidelog.wire.page_frames import Resync
+from tidelog.wire.queries import Depth, Filter, Query
+from tidelog_service.engine.blobs import portion
+from tidelog_service.engine.delta import answer
+from tidelog_service.engine.dictionaries import Lender, Library
+from tidelog_service.engine.enrolling import Serving
+from tidelog_service.engine.marking import Asked as Marked
+from tidelog_service.engine.marking import Marking
+from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
+from tidelog_service.engine.paging import Asked, Paging
+from tidelog_service.engine.ports import Press, Store
+from tidelog_service.engine.presence import Attendance
+from tidelog_service.engine.rates import Rates
+from tidelog_service.engine.screening import Question
+
+_REQUEST_BYTES = 256
+"""A request costs one token for each so many bytes of payload: have-sets of thousands of runs are work."""
+
+_ENROL_COST = 20
+"""A change of members in requests: it is a transaction of its own, and caches are made anew after it."""
+
+_PORTION_BYTES = 16_384
+"""And one for asking for so many bytes of a large body: they are read and sent, nothing more."""
+
+
+class Answering:
+    """Answers requests.
+
+    Args:
+        store: the durable state.
+        bounds: the operator's bounds.
+        press: compresses pages.
+        library: the trained dictionaries.
+        enroller: changes channels and members for devices.
+        attendance: learns who wants live pushes.
+        rates: what each device may ask for.
+        tally: counts by reason.
+    """
+
+    def __init__(  # noqa: PLR0913 - the engine's own parts
+        self,
+        store: Store,
+        *,
+        bounds: Bounds,
+        press: Press,
+        library: Library,
+        enroller: Serving,
+        attendance: Attendance,
+        rates: Rates,
+        tally: Tally,
+    ) -> None:
+        """See the class."""
+        self._store = store
+        self._bounds = bounds
+        self._lender = Lender(library, page_bytes_max=bounds.page_bytes)
+        self._enroller = enroller
+        self._attendance = attendance
+        self._rates = rates
+        self._paging = Paging(
+            store, press, library=library, rates=rates, attendance=attendance, bounds=bounds, tally=tally
+        )
+        self._marking = Marking(store, attendance=attendance, rates=rates, tally=tally)
+        self._tally = tally
+
+    def answer(self, requests: Sequence[Question], now_ms: int) -> Iterator[Reply]:
+        """Answer what was asked of a batch, whose messages are on disk.
+
+        Marks come first: a page of the same batch then tells them.
+
+        Args:
+            requests: in the order of arrival; chunks of large bodies among them are passed over.
+            now_ms: the service's clock, Unix milliseconds.
+
+        Returns:
+            answers, faults, and what others hear of what was changed.
+        """
+        marks = [
+            Marked(one.terminal, one.frame, one.encoding, one.size)
+            for one in requests
+            if isinstance(one.frame, MarkRequest)
+        ]
+        if marks:
+            yield from self._marking.answer(marks, now_ms)
+        paged: list[Asked] = []
+        for question in requests:
+            if isinstance(question.frame, MarkRequest | Chunk):
+                continue
+            if isinstance(question.frame, Enrol):
+                yield from self._enrol(question, question.frame, now_ms)
+                continue
+            served = self._serve(question, now_ms)
+            if isinstance(served, Reply):
+                yield served
+            else:
+                paged.append(served)
+        if paged:
+            yield from self._paging.answer(paged, now_ms)
+
+    def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
+        """Answer a request, or say that it is to be answered with a page."""
+        request, device = question.frame, question.terminal.device
+        if not isinstance(request, SyncRequest | Resync | Query | Fetch | Ask):
+            raise TypeError(f"not a request: {request!r}")
+        cost = 1 + question.size // _REQUEST_BYTES
+        if isinstance(request, Ask):
+            cost += (request.page_bytes - 1) // _PORTION_BYTES
+        if not self._rates.admit(device, now_ms, cost=cost):
+            return self._busy(question, request, "too many requests")
+        filter_ = request.filter if isinstance(request, Query) else None
+        inner = request.request if isinstance(request, Query) else request
+        if isinstance(request, Query) and request.depth:
+            return self._survey(question, request, now_ms)
+        if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
+            return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
+        try:
+            return self._reply(question, inner, filter_, now_ms)
+        except Unavailable:
+            # Not the whole batch again: its messages are on disk.
+            return self._busy(question, request, "the store does not answer")
+
+    def _reply(
+        self, question: Question, request: SyncRequest | Fetch | Ask, filter_: Filter | None, now_ms: int
+    ) -> Reply:
+        if isinstance(request, Fetch):
+            return self._lend(question, request)
+        if isinstance(request, Ask):
+            return self._hand_out(question, request)
+        return self._answer(question, request, filter_, now_ms)
+
+    def _enrol(self, question: Question, frame: Enrol, now_ms: int) -> Iterator[Reply]:
+        """Change members, answer, and tell those whom it concerns and who are there."""
+        if not self._rates.admit(question.device, now_ms, cost=_ENROL_COST + len(frame.users)):
+            yield self._busy(question, frame, "too many requests")
+            return
+        try:
+            done = self._enroller.serve(frame, question.terminal, now_ms)
+        except Unavailable:
+            yield self._busy(question, frame, "the store does not answer")
+            return
+        except ProtocolError as error:
+            self._tally["refused_" + error.wire_code.word] += 1
+            fault = Fault(code=error.wire_code, rid=frame.rid, text=str(error))
+            yield Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+            return
+        self._tally["enrolled"] += 1
+        yield Reply(question.device, wire.encode(done.roster, question.encoding))
+        for device, roster in done.news.items():
+            form = self._attendance.form(device, now_ms)
+            if form is not None:
+                yield Reply(device, wire.encode(roster, form.encoding), Kind.PUSHES)
+
+    def _busy(
+        self, question: Question, request: SyncRequest | Resync | Query | Fetch | Enrol | Ask, text: str
+    ) -> Reply:
+        self._tally["refused_" + Code.BUSY.word] += 1
+        bounded = isinstance(request, SyncRequest | Resync | Query) and request.room
+        fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+
+    def _lend(self, question: Question, request: Fetch) -> Reply:
+        piece = self._lender.answer(request, question.encoding)
+        self._tally["lent"] += 1
+        return Reply(question.device, wire.encode(piece, question.encoding))
+
+    def _survey(self, question: Question, query: Query, now_ms: int) -> Reply:
+        """Answer a query for less than records."""
+        survey = self._paging.manifest if query.depth is Depth.MANIFEST else self._paging.preview
+        try:
+            payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
+        except ProtocolError as error:
+            self._tally["refused_" + error.wire_code.word] += 1
+            text = "" if error.wire_code is Code.TOKEN else str(error)
+            fault = Fault(code=error.wire_code, rid=query.rid, text=text)
+            return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+        except Unavailable:
+            return self._busy(question, query, "the store does not answer")
+        self._tally["surveyed"] += 1
+        return Reply(question.device, payload)
+
+    def _hand_out(self, question: Question, ask: Ask) -> Reply:
+        """A portion of a body, to a user who may read its record now."""
+        log = self._store.readable(question.terminal.user_id, ask.channel)
+        if log is None:
+            return self._no(question, ask, Code.NO_CHANNEL)
+        there = log.epoch == ask.epoch and log.floor <= ask.seq <= log.head
+        blob = self._store.blobs.of_record(log.id, ask.seq) if there else None
+        if blob is None:
+            return self._no(question, ask, Code.NO_RECORD)
+        blobs, most = self._store.blobs, self._bounds.page_bytes
+        frame = portion(ask, blob, blobs, page_bytes_max=most, encoding=question.encoding)
+        self._tally["portions"] += 1
+        return Reply(question.device, wire.encode(frame, question.encoding))
+
+    def _no(self, question: Question, ask: Ask, code: Code) -> Reply:
+        self._tally["refused_" + code.word] += 1
+        fault = Fault(code=code, rid=ask.rid)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+
+    def _answer(self, question: Question, request: SyncRequest, filter_: Filter | None, now_ms: int) -> Reply:
+        self._attendance.asked(
+            question.device,
+            question.encoding,
+            live=request.live,
+            until_ms=now_ms + self._bounds.lease_ms,
+            plain=request.plain,
+        )
+        page = answer(
+            request,
+            logs=self._store.logs_of(question.terminal.user_id),
+            store=self._store,
+            filter_=filter_,
+            encoding=question.encoding,
+            page_bytes_max=self._bounds.page_bytes,
+        )
+        self._tally["answered"] += 1
+        self._tally["sent"] += page.records
+        return Reply(question.device, page.payload, bodies=page.bodies)

@@ -43,7 +43,10 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="user", summary="Add and list users.", panel=SERVICE, module="user"),
     Entry(name="device", summary="Add, list and revoke devices.", panel=SERVICE, module="device"),
     Entry(
-        name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
+        name="channel",
+        summary="Add and list channels, their members and what is kept of them.",
+        panel=SERVICE,
+        module="channel",
     ),
     Entry(
         name="ingest",

@@ -42,6 +42,7 @@ from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.parcels import opened
 from tidelog_service.engine.rolls import Policy
 from tidelog_service.engine.rules import IngestRule, IngestRules
+from tidelog_service.store import keeping
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
 from tidelog_service.store.records import RecordStore
@@ -244,8 +245,8 @@ class Stage:
 
     def _do_floor(self, channel: str, seq: str) -> None:
         """``floor CHANNEL SEQ``: the service keeps nothing below any more."""
-        with self._database.transaction():
-            self._database.write(Channel.update(floor=int(seq)).where(Channel.name == channel))
+        keeping.trim(self._database, channel, before=int(seq))
+        keeping.sweep(self._database, channel)
 
     def _do_revoke(self, device: str) -> None:
         """``revoke DEVICE``."""

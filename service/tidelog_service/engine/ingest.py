@@ -248,7 +248,7 @@ class _Batch:
 
     def _store(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
         """Give a message the next number; its digest is that of what its device sent."""
-        seq, time = self._next(log, revised=message.kind in REVISIONS)
+        seq, time = self._next(log, size=len(message.body), revised=message.kind in REVISIONS)
         sent = message.sent or time
         row = NewRow(
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
@@ -265,16 +265,16 @@ class _Batch:
 
     def add(self, log: Log, author_id: int, author: str, *, body: bytes, content_type: str) -> int:
         """See `Add`."""
-        seq, time = self._next(log)
+        seq, time = self._next(log, size=len(body))
         row = NewRow(log.id, seq, author_id, time, time, KIND_MESSAGE, content_type, body)
         self.stored.append(Stored(log, row, author, ""))
         return seq
 
-    def _next(self, log: Log, *, revised: bool = False) -> tuple[int, int]:
-        """The next number and time of a log."""
+    def _next(self, log: Log, *, size: int, revised: bool = False) -> tuple[int, int]:
+        """The next number and time of a log, for a record with a body of so many bytes."""
         head = self.heads.get(log.id) or Head(log.head, log.time)
         seq, time = head.seq + 1, max(self.now_ms, head.time)
-        self.heads[log.id] = Head(seq, time, head.revised + revised)
+        self.heads[log.id] = Head(seq, time, head.revised + revised, head.body_bytes + size)
         return seq, time
 
     def _receipt(self, key: OutboxKey, draft: Draft, log: Log, taken: Taken) -> None:

@@ -104,11 +104,13 @@ class Head(NamedTuple):
         seq: the highest given.
         time: the highest given, Unix milliseconds.
         revised: how many edits and deletes the batch added.
+        body_bytes: of all that it added.
     """
 
     seq: int
     time: int
     revised: int = 0
+    body_bytes: int = 0
 
 
 class OutboxKey(NamedTuple):
@@ -208,7 +210,7 @@ class Store(Protocol):
         ...
 
     def readable_from(self, channel_id: int) -> int:
-        """The lowest seq that every member may read."""
+        """The lowest seq that is kept and that every member may read."""
         ...
 
     def rows(

@@ -79,6 +79,15 @@ class Channel(Model):
     # Whether members hear how far others have come; and how often one of them did.
     receipts = BooleanField(default=False, constraints=[SQL("DEFAULT 0")])
     marks = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    # What retention keeps at most: 0 for no bound, null for what the configuration says.
+    keep_days = IntegerField(null=True)
+    keep_records = BigIntegerField(null=True)
+    keep_bytes = BigIntegerField(null=True)
+    # Of the records in the store: their bodies' bytes. Below `swept` there are none any more.
+    body_bytes = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    swept = BigIntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    # When the log was last given another epoch, as it was or may have been set back; null for never.
+    renewed = BigIntegerField(null=True)
 
     class Meta:
         """Peewee's options."""
@@ -243,6 +252,18 @@ class Generation(Model):
         table_name = "generation"
 
 
+class Incarnation(Model):
+    """One row: a random name of this database, made with it; see `witness`."""
+
+    id = IntegerField(primary_key=True)
+    name = TextField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "incarnation"
+
+
 class Traffic(Model):
     """What packets of one kind to and from a device took on a day; see `tidelog_service.engine.accounts`.
 
@@ -391,5 +412,6 @@ MODELS: Final[tuple[type[Model], ...]] = (
     RuleCount,
     RuleFilter,
     Sighting,
+    Incarnation,
 )
 """Every table, those that others refer to first."""

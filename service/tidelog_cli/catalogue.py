@@ -55,6 +55,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         module="ingest",
     ),
     Entry(name="why", summary="Say what a device has and lacks, and why.", panel=SERVICE, module="why"),
+    Entry(name="epoch", summary="Show and renew the epochs of channels.", panel=SERVICE, module="epoch"),
     Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
     Entry(
         name="dictionary",

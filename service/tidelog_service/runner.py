@@ -31,6 +31,7 @@ from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
 from tidelog_service.rule_keeper import RuleKeeper
+from tidelog_service.store import epochs
 from tidelog_service.store.archive import LogArchive
 from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.data_folder import DataFolder
@@ -42,6 +43,7 @@ from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.rolls import RollStore
 from tidelog_service.store.traffic import TrafficBook
+from tidelog_service.store.witness import WitnessFile
 from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
 
@@ -139,6 +141,7 @@ class Service:
         heartbeat = Heartbeat(folder.alive)
         database = self._opened(folder)
         gathering = Gathering(GatheredStore(database), self._settings.rules)
+        witness = self._witness_of(folder, database)
         self.engine = Engine(
             RecordStore(database),
             bounds=self._bounds(),
@@ -147,6 +150,7 @@ class Service:
             enroller=Enroller(RollStore(database), self._policy()),
             clocks=ClockStore(database),
             gathering=gathering,
+            witness=witness,
         )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
@@ -160,6 +164,23 @@ class Service:
         shelf.keep_filters(self._settings.rules.filters)
         make_keeper = partial(RuleKeeper, link=link, shelf=shelf, gathering=gathering)
         self._start_watcher(worker, folder, embedded, heartbeat, make_keeper)
+
+    def _witness_of(self, folder: DataFolder, database: Database) -> WitnessFile:
+        """The database's witness; logs that it remembers to have been longer get other epochs first."""
+        witness = WitnessFile(folder.witness, trouble=self._trouble)
+        lost = witness.lost(database)
+        if lost:
+            renewed = epochs.renew(database, lost)
+            self._log.error(
+                "the database is older than what it was: it was restored, or exchanged",
+                code="set_back",
+                channels=[one.channel for one in renewed],
+                hint="these channels have new epochs, devices fetch them anew and send again what they wrote "
+                "since; devices revoked and members removed since are back: look at `tidelog device list`",
+            )
+        witness.begin(database)
+        self._stack.callback(witness.close)
+        return witness
 
     def _opened(self, folder: DataFolder) -> Database:
         """A connection; each thread has its own."""

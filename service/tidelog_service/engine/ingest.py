@@ -7,7 +7,7 @@ before numbers are given, so that the numbers stay dense whatever the network re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -18,7 +18,7 @@ from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, MESSAGE_WIN
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
-from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Store, Taken, Terminal
+from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Stand, Store, Taken, Terminal
 from tidelog_service.engine.revising import Looks, revised
 
 RECEIPTS_MAX = 512
@@ -85,6 +85,11 @@ class Ingested:
     answers: tuple[Answer, ...]
     duplicates: int
     rejections: dict[Code, int]
+
+    def stands(self) -> Iterator[Stand]:
+        """How far the logs have come to which something was added."""
+        heads = {(stored.log.id, stored.log.epoch): stored.row.seq for stored in self.stored}
+        return (Stand(*log, head) for log, head in heads.items())
 
 
 class Also(Protocol):

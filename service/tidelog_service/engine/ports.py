@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -111,6 +111,20 @@ class Head(NamedTuple):
     time: int
     revised: int = 0
     body_bytes: int = 0
+
+
+class Stand(NamedTuple):
+    """How far a log has come.
+
+    Attributes:
+        log_id: the store's key.
+        epoch: its incarnation.
+        head: the highest seq given.
+    """
+
+    log_id: int
+    epoch: int
+    head: int
 
 
 class OutboxKey(NamedTuple):
@@ -330,6 +344,14 @@ class Store(Protocol):
 
         Of a device's tokens all but the latest few may be forgotten: a lost one costs bytes, never records.
         """
+        ...
+
+
+class Witness(Protocol):
+    """Remembers, apart from the store, how far logs have come."""
+
+    def saw(self, stands: Iterable[Stand]) -> None:
+        """These logs have grown, and that is on disk. Never raises: the batch is done."""
         ...
 
 

@@ -100,9 +100,13 @@ class Terminal:
         self.machine = self._new_machine()
         self.link.cut()
 
-    def write(self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int) -> None:
+    def write(
+        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, epoch: int = 0
+    ) -> None:
         """The application writes a message."""
-        _, step = self.machine.write(channel, body, kind=kind, content_type=content_type, sent=sent)
+        _, step = self.machine.write(
+            channel, body, kind=kind, content_type=content_type, sent=sent, epoch=epoch
+        )
         self._perform(step)
 
     def sync(

@@ -60,6 +60,11 @@ class Outbox:
         else:
             self._waiting[entry.n] = None
 
+    def take_back(self, entry: OutboxEntry) -> None:
+        """Take a message again that once had its receipt, with the number that it had."""
+        self.put(entry)
+        self._waiting = dict.fromkeys(sorted(self._waiting))
+
     def remove(self, n: int) -> OutboxEntry | None:
         """Let go of a message."""
         self._flights.pop(n, None)
@@ -80,6 +85,10 @@ class Outbox:
         flight = self._flights.get(n)
         if flight is not None:
             flight.due = now + self._wait(flight.tries)
+
+    def hasten(self, n: int) -> None:
+        """This one is due at once."""
+        self._flights.pop(n, None)
 
     def restart(self) -> None:
         """A new connection: everything that waits is due at once, as nothing on the way will arrive."""
@@ -164,4 +173,5 @@ def _message(entry: OutboxEntry) -> Message:
         kind=entry.kind,
         sent=entry.sent,
         content_type=entry.content_type,
+        epoch=entry.epoch,
     )

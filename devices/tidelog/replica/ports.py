@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.tokens import Token
@@ -92,6 +92,7 @@ class OutboxEntry:
         content_type: a media type, or empty.
         body: opaque bytes.
         rejected: the code with which the service refused it for good, else empty; it is not sent again.
+        epoch: the incarnation of the log whose seqs the body names, where it is a delete's; 0: none.
     """
 
     n: int
@@ -101,6 +102,7 @@ class OutboxEntry:
     content_type: str
     body: bytes
     rejected: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,7 @@ class Snapshot:
         seconds: whether times were ever taken in whole seconds.
         marks: one a channel and user.
         user: whose device it is; empty where nothing has said so yet.
+        earlier: channels and epochs of which there are records, other epochs than those of the holdings.
     """
 
     outbox_id: bytes
@@ -151,6 +154,7 @@ class Snapshot:
     seconds: bool = False
     marks: tuple[Mark, ...] = ()
     user: str = ""
+    earlier: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,7 @@ class Changes:
 
     Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
+    ``written`` records that are there get their numbers,
     ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
     scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
     dictionaries in ``outworn`` go, ``dictionaries`` are put, ``marks`` replace those of the same channel and
@@ -168,6 +173,7 @@ class Changes:
         records: ``(epoch, record)`` pairs.
         dropped: ``(channel, epoch, seqs)`` triples.
         seconds: whether times are taken in whole seconds from now on, for good.
+        written: ``(channel, epoch, seq, n)``: the numbers under which this device sent records.
     """
 
     records: tuple[tuple[int, Record], ...] = ()
@@ -183,16 +189,35 @@ class Changes:
     seconds: bool = False
     marks: tuple[Mark, ...] = ()
     user: str = ""
+    written: tuple[tuple[str, int, int, int], ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
-            (self.records or self.dropped or self.holdings)
+            (self.records or self.dropped or self.holdings or self.written)
             or (self.queued or self.settled or self.next_n)
             or (self.forgotten or self.tokens)
             or (self.outworn or self.dictionaries or self.seconds)
             or (self.marks or self.user)
         )
+
+
+COPIES_MAX: Final = 1_024
+"""Records of an epoch that is over, up to which a message is looked for among all of them."""
+
+
+class Copy(NamedTuple):
+    """Where a record lies in an epoch that is over.
+
+    Attributes:
+        epoch: which one.
+        seq: its number there.
+        n: the number under which this device sent it; 0 where it did not, or does not know.
+    """
+
+    epoch: int
+    seq: int
+    n: int
 
 
 class Shelf(Protocol):
@@ -204,6 +229,27 @@ class Shelf(Protocol):
 
     def dictionary(self, number: int) -> Dictionary | None:
         """The trained dictionary of this id, or ``None`` where it is not in the store."""
+        ...
+
+    def copies(self, record: Record, epoch: int) -> list[Copy]:
+        """The same message in each other epoch of its channel: its author, ``sent``, kind, type and body.
+
+        Looked for at the record's seq; and where at most `COPIES_MAX` lie there, at any, the lowest of them.
+        """
+        ...
+
+    def own_earlier(
+        self, channel: str, epoch: int, *, since: int, above: int, limit: int
+    ) -> list[tuple[Copy, Record]]:
+        """Messages of other epochs of a channel that this device wrote, by number; no edits or deletes.
+
+        Args:
+            channel: the channel's name.
+            epoch: not of this one.
+            since: of this time on, Unix milliseconds.
+            above: with numbers above this one.
+            limit: at most so many.
+        """
         ...
 
 

@@ -259,6 +259,7 @@ class Effects:
     seconds: bool = False
     marks: dict[tuple[str, str], Mark] = field(default_factory=dict)
     user: str = ""
+    written: list[tuple[str, int, int, int]] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -294,5 +295,6 @@ class Effects:
             seconds=self.seconds,
             marks=tuple(self.marks.values()),
             user=self.user,
+            written=tuple(self.written),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

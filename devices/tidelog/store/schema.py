@@ -75,6 +75,11 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX records_written ON records (channel_id, epoch, seq, author, kind)
              WHERE kind = 0 OR kind >= 16""",
     ),
+    (
+        # The number under which the device sent it: should the service lose it, it is sent again so.
+        "ALTER TABLE records ADD COLUMN n INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE outbox ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -60,7 +60,7 @@ class Engine:
         sightings: when each device was last heard of.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all named
         self,
         store: Store,
         *,

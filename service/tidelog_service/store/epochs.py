@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from peewee import Expression
@@ -37,8 +37,17 @@ def incarnations(database: Database) -> list[Incarnation]:
     return _read(database, Channel.id > 0)
 
 
+def fresh_epoch() -> int:
+    """A random epoch."""
+    return secrets.randbelow(EPOCH_STOP - 1) + 1
+
+
 def renew(
-    database: Database, ids: Collection[int], *, now_ms: enrolment.Clock = enrolment.unix_ms
+    database: Database,
+    ids: Collection[int],
+    *,
+    now_ms: enrolment.Clock = enrolment.unix_ms,
+    fresh: Callable[[], int] = fresh_epoch,
 ) -> list[Incarnation]:
     """Give logs another epoch. Records and numbers stay; devices ask for all of it anew.
 
@@ -46,14 +55,15 @@ def renew(
         database: a service may run on it.
         ids: keys of channels.
         now_ms: the clock.
+        fresh: makes an epoch that no log has had.
 
     Returns:
         what they are now, by name.
     """
     with database.transaction():
         for key in ids:
-            fresh = {Channel.epoch: secrets.randbelow(EPOCH_STOP - 1) + 1, Channel.renewed: now_ms()}
-            database.write(Channel.update(fresh).where(Channel.id == key))
+            other = {Channel.epoch: fresh(), Channel.renewed: now_ms()}
+            database.write(Channel.update(other).where(Channel.id == key))
         enrolment.bump(database)
     return [one for key in ids for one in _read(database, Channel.id == key)]
 

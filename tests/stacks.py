@@ -73,7 +73,7 @@ class Stack:
     def device(self, name: str, **options: Any) -> Device:
         """A device on the stack; closed at the end of the test."""
         store = options.pop("store", self.folder / f"{name}.db")
-        url = options.pop("url", self.url)
+        url = options.pop("url", "") or self.url
         made = Device(url, device=name, secret=self.secrets[name], store=store, **options)
         self.at_end.callback(made.close)
         return made

@@ -42,6 +42,7 @@ from tidelog.callbacks import Callbacks
 from tidelog.channels import Channel, channels_of, marks_of
 from tidelog.choice import Choice, Time, chosen
 from tidelog.driver import Command, Driver, T
+from tidelog.earlier import epochs_of, stranded_of
 from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
 from tidelog.replica.costs import bytes_full
@@ -304,13 +305,16 @@ class Device:
         media: str,
         whole: bytes = b"",
         progress: Progress | None = None,
+        epoch: int = 0,
     ) -> Future[Receipt]:
         self._start()
         sent = min(max(0, self._clock()), TIME_MS_STOP - 1)
         future: Future[Receipt] = Future()
 
         def write(machine: Machine, _now: float) -> tuple[int, Step]:
-            n, step = machine.write(channel, raw, kind=kind, content_type=media, sent=sent, whole=whole)
+            n, step = machine.write(
+                channel, raw, kind=kind, content_type=media, sent=sent, whole=whole, epoch=epoch
+            )
             self._waiting.for_receipt(n, future, progress)
             return n, step
 
@@ -357,8 +361,10 @@ class Device:
             UsageError: an argument is not valid, or nothing is in these ranges (``no_record``).
             Unavailable: the outbox could not be written.
         """
-        raw = delete_body_of(self._store, self._holding(channel), ranges)
-        return self._write(channel, raw, kind=KIND_DELETE, media="")
+        holding = self._holding(channel)
+        raw = delete_body_of(self._store, holding, ranges)
+        epoch = holding.epoch if holding is not None else 0
+        return self._write(channel, raw, kind=KIND_DELETE, media="", epoch=epoch)
 
     def mark_read(self, channel: str, seq: int) -> Future[Mark]:
         """Note that the user has read a channel up to a record.
@@ -716,6 +722,25 @@ class Device:
             if len(page) < _READ_RECORDS:
                 return
             start = page[-1].seq + 1
+
+    def stranded(self, channel: str) -> Iterator[Record]:
+        """Records of before the service's log was set back, which it may not have any more; no traffic.
+
+        A service that was restored from a backup has lost what came after it. What this device wrote itself
+        goes back into the outbox once a sync has brought all that the service has, and records that come
+        again are no longer told here. What is left then are other users' records, edits (as they stood), and
+        messages to which the service has no more than their number; write them anew, or keep them.
+
+        Args:
+            channel: the channel's name.
+        """
+        return stranded_of(self._store, checked_channel(channel))
+
+    def drop_stranded(self, channel: str) -> None:
+        """Forget those records for good."""
+        epochs = epochs_of(self._store, checked_channel(channel))
+        self._start()
+        self._local(lambda machine, _now: (None, machine.forget(channel, epochs)))
 
     def _holding(self, channel: str) -> Holding | None:
         checked_channel(channel)

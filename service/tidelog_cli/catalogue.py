@@ -43,7 +43,10 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(name="user", summary="Add and list users.", panel=SERVICE, module="user"),
     Entry(name="device", summary="Add, list and revoke devices.", panel=SERVICE, module="device"),
     Entry(
-        name="channel", summary="Add and list channels and their members.", panel=SERVICE, module="channel"
+        name="channel",
+        summary="Add and list channels, their members and what is kept of them.",
+        panel=SERVICE,
+        module="channel",
     ),
     Entry(
         name="ingest",
@@ -52,6 +55,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         module="ingest",
     ),
     Entry(name="why", summary="Say what a device has and lacks, and why.", panel=SERVICE, module="why"),
+    Entry(name="epoch", summary="Show and renew the epochs of channels.", panel=SERVICE, module="epoch"),
     Entry(name="traffic", summary="Show what each device took on its link.", panel=SERVICE, module="traffic"),
     Entry(
         name="dictionary",

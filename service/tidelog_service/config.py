@@ -42,6 +42,7 @@ from tidelog_service.config_sections import (
     LimitsSection,
     LiveSection,
     LogSection,
+    RetentionSection,
     ServiceSection,
 )
 from tidelog_service.engine.rules import RULES_MAX, IngestRules
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     broker: BrokerSection = BrokerSection()
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()
+    retention: RetentionSection = RetentionSection()
     codec: CodecSection = CodecSection()
     channels: ChannelsSection = ChannelsSection()
     log: LogSection = LogSection()

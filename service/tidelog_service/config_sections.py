@@ -164,6 +164,42 @@ class LiveSection(_Section):
     ] = 300
 
 
+class RetentionSection(_Section):
+    """What is kept of channels of which `tidelog channel set` says nothing else; 0 stands for no bound."""
+
+    keep_days: Annotated[
+        int,
+        Field(
+            description="Records of the last so many days.",
+            ge=0,
+            le=36_500,
+            json_schema_extra={"unit": "days"},
+        ),
+    ] = 0
+    keep_records: Annotated[
+        int, Field(description="The newest records of each channel, so many numbers.", ge=0, le=2**40)
+    ] = 0
+    keep_bytes: Annotated[
+        int,
+        Field(
+            description="The newest records of each channel, so many bytes of bodies.",
+            ge=0,
+            le=2**50,
+            json_schema_extra={"unit": "bytes"},
+        ),
+    ] = 0
+    every_s: Annotated[
+        int,
+        Field(
+            description="How often it is looked what may go; each time that something of a channel goes "
+            "costs each device some ten bytes.",
+            ge=1,
+            le=86_400,
+            json_schema_extra={"unit": "seconds"},
+        ),
+    ] = 3_600
+
+
 class CodecSection(_Section):
     """How hard answers are compressed."""
 

@@ -24,11 +24,15 @@ from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.gathering import Gathering
 from tidelog_service.engine.packets import Bounds
+from tidelog_service.engine.retention import Policy as Keeping
+from tidelog_service.engine.retention import Retention
 from tidelog_service.engine.rolls import Policy
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
 from tidelog_service.rule_keeper import RuleKeeper
+from tidelog_service.store import epochs
+from tidelog_service.store.archive import LogArchive
 from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.data_folder import DataFolder
 from tidelog_service.store.database import Database, open_database
@@ -39,6 +43,7 @@ from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 from tidelog_service.store.rolls import RollStore
 from tidelog_service.store.traffic import TrafficBook
+from tidelog_service.store.witness import WitnessFile
 from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
 
@@ -137,6 +142,7 @@ class Service:
         heartbeat = Heartbeat(folder.alive)
         database = self._opened(folder)
         gathering = Gathering(GatheredStore(database), self._settings.rules)
+        witness = self._witness_of(folder, database)
         self.engine = Engine(
             RecordStore(database),
             bounds=self._bounds(),
@@ -145,18 +151,37 @@ class Service:
             enroller=Enroller(RollStore(database), self._policy()),
             clocks=ClockStore(database),
             gathering=gathering,
+            witness=witness,
         )
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
         status = status_of(self._bounds(), self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
+        worker = self._worker = self._worker_on(self.engine, database)
         shelf = GatheredStore(self._opened(folder))
-        link = self._make_link(self.engine, self._address(embedded), TrafficBook(database), status, shelf)
+        link = self._make_link(worker, self._address(embedded), status, shelf)
         self._start_link(link)
         # What the session was subscribed to before is unsubscribed now.
         shelf.keep_filters(self._settings.rules.filters)
         make_keeper = partial(RuleKeeper, link=link, shelf=shelf, gathering=gathering)
-        self._start_watcher(folder, embedded, heartbeat, make_keeper)
+        self._start_watcher(worker, folder, embedded, heartbeat, make_keeper)
+
+    def _witness_of(self, folder: DataFolder, database: Database) -> WitnessFile:
+        """The database's witness; logs that it remembers to have been longer get other epochs first."""
+        witness = WitnessFile(folder.witness, trouble=self._trouble)
+        lost = witness.lost(database)
+        if lost:
+            renewed = epochs.renew(database, lost)
+            self._log.error(
+                "the database is older than what it was: it was restored, or exchanged",
+                code="set_back",
+                channels=[one.channel for one in renewed],
+                hint="these channels have new epochs, devices fetch them anew and send again what they wrote "
+                "since; devices revoked and members removed since are back: look at `tidelog device list`",
+            )
+        witness.begin(database)
+        self._stack.callback(witness.close)
+        return witness
 
     def _opened(self, folder: DataFolder) -> Database:
         """A connection; each thread has its own."""
@@ -223,24 +248,28 @@ class Service:
             BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
         )
 
-    def _make_link(
-        self,
-        engine: Engine,
-        address: _Address,
-        book: TrafficBook,
-        status: Mapping[str, object],
-        shelf: GatheredStore,
-    ) -> Link:
-        """The link to the broker and the worker behind it, which is started."""
-        rules, subscribed = self._settings.rules, shelf.filters()
-        shelf.keep_filters([*subscribed, *rules.filters])
-        worker = self._worker = Worker(
+    def _retention(self, database: Database) -> Retention:
+        section = self._settings.retention
+        default = Keeping(days=section.keep_days, records=section.keep_records, body_bytes=section.keep_bytes)
+        archive = LogArchive(database, default)
+        return Retention(archive, every_ms=section.every_s * 1000, trouble=self._trouble)
+
+    def _worker_on(self, engine: Engine, database: Database) -> Worker:
+        return Worker(
             engine,
             batch_messages=self._settings.limits.batch_messages,
             trouble=self._trouble,
             ended=self._ended.set,
-            book=book,
+            book=TrafficBook(database),
+            retention=self._retention(database),
         )
+
+    def _make_link(
+        self, worker: Worker, address: _Address, status: Mapping[str, object], shelf: GatheredStore
+    ) -> Link:
+        """The link to the broker, and the worker behind it started."""
+        rules, subscribed = self._settings.rules, shelf.filters()
+        shelf.keep_filters([*subscribed, *rules.filters])
         link = self.link = Link(
             host=address.url.host,
             port=address.url.port,
@@ -267,6 +296,7 @@ class Service:
 
     def _start_watcher(
         self,
+        worker: Worker,
         folder: DataFolder,
         embedded: EmbeddedBroker | None,
         heartbeat: Heartbeat,
@@ -283,6 +313,9 @@ class Service:
             trouble=self._trouble,
         )
         keeper.announce()
+        changed: list[Callable[[], object]] = [worker.look_again]
+        if files is not None:
+            changed.append(files.keep)
 
         def look() -> None:
             heartbeat.beat()
@@ -291,7 +324,7 @@ class Service:
         watcher = Watcher(
             registry,
             revoked=self._revoked if embedded is None else embedded.disconnect,
-            changed=[files.keep] if files is not None else [],
+            changed=changed,
             identity=folder.identity,
             gone=self._end,
             trouble=self._trouble,

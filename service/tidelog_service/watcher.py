@@ -18,7 +18,7 @@ class Watcher:
     Args:
         registry: on a connection that other threads do not use meanwhile.
         revoked: called with a device that may do nothing any more; on the watcher's thread, once for each.
-        changed: called after each change of devices, e.g. to write a broker's password file.
+        changed: called after each change of the registry, e.g. to write a broker's password file.
         identity: of the database's file; another one than at the start means that it was deleted or replaced
             under the service, which goes on writing into a file that nobody will see again.
         gone: called then, once; the watcher ends.

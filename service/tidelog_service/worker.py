@@ -15,6 +15,7 @@ from tidelog_service.engine.bookkeeping import Book, Bookkeeper
 from tidelog_service.engine.core import Engine, internal_fault
 from tidelog_service.engine.gathering import is_foreign
 from tidelog_service.engine.packets import Packet, Reply
+from tidelog_service.engine.retention import Retention
 from tidelog_service.mqtt.ports import Inbound, Token
 
 _IDLE_SECONDS = 3600.0
@@ -54,6 +55,7 @@ class Worker:
             that cannot be stored.
         ended: told when the thread ends, on `stop` or after a fault of its own, which was told before.
         book: where the traffic of each device is written down, every ten seconds and at the end.
+        retention: sees to what logs keep no longer, a step after each batch.
         clock_ms: the service's clock, Unix milliseconds.
 
     Attributes:
@@ -70,6 +72,7 @@ class Worker:
         trouble: Callable[[Exception], None],
         ended: Callable[[], None] = lambda: None,
         book: Book | None = None,
+        retention: Retention | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """See the class."""
@@ -81,6 +84,7 @@ class Worker:
         self._books = None
         if book is not None:
             self._books = Bookkeeper(engine.accounts, book, sightings=engine.sightings, trouble=trouble)
+        self._retention = retention
         self._clock_ms = clock_ms
         self._inbox: queue.SimpleQueue[Inbound | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -106,6 +110,12 @@ class Worker:
         self._inbox.put(None)
         if self._thread.is_alive():
             self._thread.join()
+
+    def look_again(self) -> None:
+        """An operator may have changed what is to be kept; for any thread, never blocks."""
+        if self._retention is not None:
+            self._retention.hurry()
+            self._inbox.put(None)
 
     def receive(self, inbound: Inbound) -> None:
         """Take a packet; for the link's thread, never blocks.
@@ -142,6 +152,8 @@ class Worker:
             self._flush(now=self._stopping.is_set())
             if self._books is not None:
                 self._books.turn(self._clock_ms())
+            if self._retention is not None:
+                self._retention.turn(self._clock_ms())
         if self._books is not None:
             self._books.close(self._clock_ms())
 
@@ -171,7 +183,8 @@ class Worker:
                         del self._waiting[line]
 
     def _patience(self) -> float:
-        due = (self._engine.due_ms, self._books.due_ms if self._books is not None else None)
+        others = (self._books, self._retention)
+        due = (self._engine.due_ms, *(other.due_ms for other in others if other is not None))
         due_ms = min((time_ms for time_ms in due if time_ms is not None), default=None)
         if due_ms is None:
             return _IDLE_SECONDS

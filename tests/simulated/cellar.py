@@ -53,9 +53,11 @@ class Cellar:
         key = self.records.get((channel_id, seq))
         return None if key is None else Blob(key, self._sizes[key], len(self.data[key]))
 
-    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+    def erase(self, channel_id: int, seqs: RangeSet) -> int:
+        gone = 0
         for channel, seq in [its for its in self.records if its[0] == channel_id and its[1] in seqs]:
-            del self.data[self.records.pop((channel, seq))]
+            gone += len(self.data.pop(self.records.pop((channel, seq))))
+        return gone
 
     def pieces(self, blob_id: int, start: int, stop: int) -> Iterator[bytes]:
         for at in range(start, stop, 777):

@@ -20,6 +20,9 @@ from tidelog.revising import delete_body_of
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine.ports import Row
+from tidelog_service.store import keeping
+from tidelog_service.store.models import Channel
 
 if TYPE_CHECKING:
     from simulated.world import World
@@ -39,6 +42,7 @@ class Chaos:
         self.world = world
         self.rng = world.rng
         self._backups: dict[str, Store] = {}
+        self._buried: dict[tuple[int, int], Row] = {}
 
     def begin(self) -> None:
         """Let everybody act, each in their own rhythm, until the storm is over."""
@@ -50,6 +54,11 @@ class Chaos:
             self._again(partial(self._act_plainly, plain), mean=8.0)
         self._again(self._change_weather, mean=30.0, first=0.0)
         self._again(self._disturb, mean=60.0)
+        if self.world.trims:
+            self._again(self._trim, mean=40.0)
+        if self.world.restores:
+            self._again(self._save, mean=40.0, first=1.0)
+            self._again(self._set_back, mean=80.0)
 
     def _again(self, act: Callable[[], None], *, mean: float, first: float | None = None) -> None:
         """Do something now and then as long as the storm lasts."""
@@ -72,6 +81,60 @@ class Chaos:
         elif self.rng.random() < 0.2:
             self.world.renew(self.rng.choice(sorted(MEMBERS)))
             self.world.tally["epoch"] += 1
+
+    def _trim(self) -> None:
+        """The service keeps less of a channel, whether it runs or not."""
+        channel = self.rng.choice(sorted(MEMBERS))
+        ((key, floor, head),) = self.world.database.select(
+            Channel.select(Channel.id, Channel.floor, Channel.head).where(Channel.name == channel)
+        )
+        before = self.rng.randrange(floor, head + 2)
+        self.world.server.bury(key, RangeSet([(floor, before)]))
+        keeping.trim(self.world.database, channel, before=before)
+        keeping.sweep(self.world.database, channel)
+        self.world.tally["trim"] += 1
+
+    def _save(self) -> None:
+        self.world.vault.save()
+        self._buried = dict(self.world.server.buried)
+
+    def _set_back(self) -> None:
+        """The service is stopped, its database put back to the last backup, and nobody is told."""
+        world = self.world
+        if world.server.up:
+            world.server.kill(redelivered=self.rng.random() < 0.5)
+        world.timeline.after(self.rng.uniform(0.1, 20.0), world.restart_server)
+        before = world.bodies() | {row.body for row in world.server.buried.values()}
+        world.vault.restore()
+        world.server.buried.clear()
+        world.server.buried.update(self._buried)
+        world.tally["restored"] += 1
+        there = world.bodies() | {row.body for row in self._buried.values()}
+        # A receipt of before may be under way to those that compare no epochs.
+        unsent = {body for plain in world.plains for _, body in plain.unconfirmed.values()}
+        there |= unsent - before
+        for terminal in world.terminals:
+            there |= self._brings(terminal)
+        self._mourn(there)
+
+    def _brings(self, terminal: Terminal) -> set[bytes]:
+        """What a device will send, or send again."""
+        if not terminal.pages:
+            return set()  # it has no shelf to find it on
+        store = terminal.store
+        channels = [holding.channel for holding in store.load().holdings]
+        found = [
+            record.body
+            for channel in channels
+            for _, record in store.own_earlier(channel, -1, since=0, above=0, limit=10**6)
+        ]
+        return {*found, *(entry.body for entry in store.load().outbox)}
+
+    def _mourn(self, there: set[bytes], *, device: str = "") -> None:
+        """Messages that are nowhere else may be lost."""
+        for body, written in self.world.ledger.messages.items():
+            if body not in there and device in ("", written.device):
+                written.may_be_lost = True
 
     def _up_and_down(self, link: LoopbackTransport) -> None:
         if self.rng.random() < 0.7:
@@ -154,9 +217,16 @@ class Chaos:
         runs = [
             (one.seq, one.seq + 1) for one in self.rng.sample(own, min(len(own), self.rng.choice([1, 1, 4])))
         ]
+        if all(seq < holding.floor for seq, _ in runs):
+            return  # the device itself refuses that
         body = delete_body_of(terminal.store, holding, runs)
         terminal.write(
-            record.channel, body, kind=KIND_DELETE, content_type="", sent=self.world.timeline.now_ms
+            record.channel,
+            body,
+            kind=KIND_DELETE,
+            content_type="",
+            sent=self.world.timeline.now_ms,
+            epoch=holding.epoch,
         )
 
     def _edit(self, terminal: Terminal, record: Record) -> None:
@@ -206,7 +276,15 @@ class Chaos:
             holding = self.rng.choice(holdings)
             start = self.rng.randrange(1, holding.head + 1)
             seqs = RangeSet([(start, start + self.rng.choice([1, 5, 100]))])
+            self._risk(terminal)
             terminal.do(lambda machine: machine.drop(holding.channel, seqs))
+
+    def _risk(self, terminal: Terminal) -> None:
+        """A device is about to lose records: what the service has lost before, or will, is nowhere then."""
+        if self.world.restores:
+            waiting = {entry.body for entry in terminal.store.load().outbox}
+            safe = waiting if self.world.tally["restored"] else {*waiting, *self.world.bodies()}
+            self._mourn(safe, device=terminal.device)
 
     def _resubmit(self, terminal: Terminal) -> None:
         refused = [entry for entry in terminal.machine.outbox.entries.values() if entry.rejected]
@@ -233,6 +311,7 @@ class Chaos:
         backup = self._backups.get(terminal.device)
         if backup is None:
             return
+        self._risk(terminal)
         kept = {entry.body: entry.n for entry in backup.load().outbox}
         self._forget_unsent(terminal, kept)
         for body, n in kept.items():
@@ -255,6 +334,7 @@ class Chaos:
         self.world.timeline.after(self.rng.uniform(0.0, 5.0), relapse)
 
     def _wipe(self, terminal: Terminal) -> None:
+        self._risk(terminal)
         self._forget_unsent(terminal, {})
         self._backups.pop(terminal.device, None)
         terminal.boot(self.world.new_store())

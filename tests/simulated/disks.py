@@ -12,13 +12,20 @@ _ALL = 10**9
 def content(store: Store) -> Changes:
     """All that a new store needs to hold the same, but for the outbox id."""
     snapshot = store.load()
+    epochs = [*((one.channel, one.epoch) for one in snapshot.holdings), *snapshot.earlier]
     records = tuple(
-        (one.epoch, record)
+        (epoch, record)
+        for channel, epoch in epochs
+        for record in store.records(channel, epoch, start=1, stop=SEQ_STOP, limit=_ALL)
+    )
+    written = tuple(
+        (one.channel, copy.epoch, copy.seq, copy.n)
         for one in snapshot.holdings
-        for record in store.records(one.channel, one.epoch, start=1, stop=SEQ_STOP, limit=_ALL)
+        for copy, _ in store.own_earlier(one.channel, -1, since=0, above=0, limit=_ALL)
     )
     return Changes(
         records=records,
+        written=written,
         holdings=snapshot.holdings,
         queued=snapshot.outbox,
         next_n=snapshot.next_n,

@@ -20,9 +20,10 @@ class Written:
         confirmed: whether its device wants a receipt (all but plain ``msg/<channel>``).
         sent: the device's clock, 0 where it did not say.
         numbers: message numbers that it ever had.
-        receipts: what receipts said: (seq, time).
+        receipts: what receipts said: (epoch, seq, time).
         refused: whether its device was told that it never will be stored.
-        may_be_lost: its device lost it (wiped, restored, robbed of its power) before the receipt.
+        may_be_lost: its device lost it (wiped, restored, robbed of its power) before the receipt, or the
+            service was set back and its device has it no more, or cannot know that it wrote it.
         set_back: how often it had been numbered anew when its device was set back to before that; each time
             it may be stored once more, under yet another number.
     """
@@ -36,7 +37,7 @@ class Written:
     kind: int = 0
     content_type: str = ""
     numbers: set[int] = field(default_factory=set)
-    receipts: set[tuple[int, int]] = field(default_factory=set)
+    receipts: set[tuple[int, int, int]] = field(default_factory=set)
     refused: bool = False
     may_be_lost: bool = False
     set_back: int = 0

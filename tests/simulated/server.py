@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
+from simulated.restores import Vault
 from simulated.timeline import Timeline
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker, LoopbackLink
 from tidelog.wire import payload as wire
@@ -67,9 +68,13 @@ class ShakyStore(RecordStore):
         self.buried: dict[tuple[int, int], Row] = {}
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
+        self.bury(channel_id, seqs)
+        super().erase(channel_id, seqs)
+
+    def bury(self, channel_id: int, seqs: RangeSet) -> None:
+        """Keep what is about to go."""
         rows = self.rows(channel_id, seqs, records_max=10**6, bytes_max=10**9, newest_first=False)
         self.buried.update(((channel_id, row.seq), row) for row in rows)
-        super().erase(channel_id, seqs)
 
     def remember(
         self, taken: Sequence[tuple[OutboxKey, Taken]], numbers: Mapping[OutboxKey, RangeSet]
@@ -110,6 +115,7 @@ class Server:
         bounds: of the engine.
         policy: what devices may do about channels.
         epochs: of the channels that devices and ingest rules make.
+        vault: with the database's witness, which is looked at when it starts; without one there is none.
 
     Attributes:
         engine: the one of this life.
@@ -130,6 +136,7 @@ class Server:
         bounds: Bounds | None = None,
         policy: Policy | None = None,
         epochs: Callable[[], int] = new_epoch,
+        vault: Vault | None = None,
     ) -> None:
         self.up = False
         self.skew_ms = 0
@@ -141,10 +148,11 @@ class Server:
         self._store = ShakyStore(database, faults)
         self._rolls = RollStore(database, epochs=epochs)
         self._policy = policy or Policy()
-        self.buried = self._store.buried
+        self.buried, self.bury = self._store.buried, self._store.bury
         self._faults = faults
         self._gathering = Gathering(ShakyShelf(database, faults, epochs))
         self._bounds = bounds
+        self._vault = vault
         self._inbox: list[Packet] = []
         self._busy = False
         self._life = 0
@@ -158,11 +166,13 @@ class Server:
     def start(self) -> None:
         """Connect, with an engine that knows nothing but the database; retained statuses come again."""
         self.up = True
+        witness = self._vault.witness() if self._vault is not None else None
         self.engine = Engine(
             self._store,
             bounds=self._bounds,
             enroller=Enroller(self._rolls, self._policy),
             gathering=self._gathering,
+            witness=witness,
         )
         self._link = LoopbackLink(self._broker, SERVICE, self._receive)
         for pattern, qos in SERVICE_SUBSCRIPTIONS:

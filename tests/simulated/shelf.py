@@ -167,7 +167,10 @@ class Shelf:
     def readable_from(self, channel_id: int) -> int:
         self._check()
         name = next(name for name, log in self.logs.items() if log.id == channel_id)
-        return max((self.windows.get((user, name), (1, None))[0] for user in self.members[name]), default=1)
+        return max(
+            self.logs[name].floor,
+            max((self.windows.get((user, name), (1, None))[0] for user in self.members[name]), default=1),
+        )
 
     def rows(
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
@@ -252,7 +255,7 @@ class Shelf:
     def advance(self, heads: Mapping[int, Head]) -> None:
         for name, log in self.logs.items():
             if log.id in heads:
-                seq, time, revised = heads[log.id]
+                seq, time, revised, _ = heads[log.id]
                 self.logs[name] = replace(log, head=seq, time=time, revisions=log.revisions + revised)
 
     def remember(

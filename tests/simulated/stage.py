@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
+from itertools import count
 from typing import Any
 
 from simulated import trace
 from simulated.disks import content
 from simulated.plain import PlainDevice
+from simulated.restores import Vault
 from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import EPOCH_MS, Timeline
 from tidelog.bodies import as_sent, held_record, pieces
 from tidelog.codec.page import Rule
+from tidelog.earlier import stranded_of
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.requests import Job
@@ -44,6 +47,7 @@ from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.parcels import opened
 from tidelog_service.engine.rolls import Policy
 from tidelog_service.engine.rules import IngestRule, IngestRules
+from tidelog_service.store import keeping
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
 from tidelog_service.store.records import RecordStore
@@ -85,6 +89,7 @@ class Stage:
         self._lines: list[str] = []
         self._broker = LoopbackBroker(self._carry)
         self._database = open_database(":memory:")
+        self._vault = Vault(self._database, partial(next, count(_EPOCH + 1)))
         self._registry = Registry(self._database, now_ms=lambda: self.timeline.now_ms)
         self._users: set[str] = set()
         self._server: Server | None = None
@@ -97,6 +102,7 @@ class Stage:
         for stores in self._stores.values():
             stores[-1].close()
         self._registry.close()
+        self._vault.close()
         self._database.close()
 
     def run(self, command: str) -> list[str]:
@@ -199,6 +205,7 @@ class Stage:
                 bounds=self._bounds,
                 policy=self._policy,
                 epochs=lambda: _EPOCH,
+                vault=self._vault,
             )
 
     def _do_rule(self, topic: str, channel: str, *settings: str) -> None:
@@ -246,8 +253,19 @@ class Stage:
 
     def _do_floor(self, channel: str, seq: str) -> None:
         """``floor CHANNEL SEQ``: the service keeps nothing below any more."""
-        with self._database.transaction():
-            self._database.write(Channel.update(floor=int(seq)).where(Channel.name == channel))
+        keeping.trim(self._database, channel, before=int(seq))
+        keeping.sweep(self._database, channel)
+
+    def _do_save(self) -> None:
+        """``save``: a backup of the service's database."""
+        self._vault.save()
+
+    def _do_set_back(self) -> None:
+        """``set_back``: the service is killed, its database put back to the backup, and started again."""
+        self._do_down()
+        assert self._vault.restore(), "there is a backup"
+        assert self._server is not None
+        self._server.start()
 
     def _do_revoke(self, device: str) -> None:
         """``revoke DEVICE``."""
@@ -315,8 +333,10 @@ class Stage:
             self.plains[device].revise(channel, KIND_DELETE, delete_body(RangeSet([run])))
             return
         terminal = self.terminals[device]
-        body = delete_body_of(terminal.store, terminal.machine.holdings.get(channel), [run])
-        terminal.write(channel, body, kind=KIND_DELETE, content_type="", sent=self.timeline.now_ms)
+        holding = terminal.machine.holdings.get(channel)
+        assert holding is not None
+        body, sent = delete_body_of(terminal.store, holding, [run]), self.timeline.now_ms
+        terminal.write(channel, body, kind=KIND_DELETE, content_type="", sent=sent, epoch=holding.epoch)
 
     def _device_enrol(self, device: str, action: str, *words: str) -> None:
         """``DEVICE enrol ACTION [CHANNEL] [USER...] [role=ROLE] [windowed]``."""
@@ -344,6 +364,11 @@ class Stage:
                 size = "" if one.whole else f" of {one.size} bytes"
                 edited = " (edited)" if one.edited else ""
                 self._lines.append(f"{one.seq} {trace.body(one.body)}{size}{edited}")
+
+    def _device_stranded(self, device: str, channel: str) -> None:
+        """``DEVICE stranded CHANNEL``: what it holds of epochs that are over."""
+        for record in stranded_of(self.terminals[device].store, channel):
+            self._lines.append(f"{record.seq} {record.author} {trace.body(record.body)}")
 
     def _device_fill(self, device: str, channel: str, count: str, size: str) -> None:
         """``DEVICE fill CHANNEL COUNT SIZE``: messages of the same size."""

@@ -107,11 +107,19 @@ class Terminal:
         self.link.cut()
 
     def write(
-        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, whole: bytes = b""
+        self,
+        channel: str,
+        body: bytes,
+        *,
+        kind: int,
+        content_type: str,
+        sent: int,
+        whole: bytes = b"",
+        epoch: int = 0,
     ) -> None:
         """The application writes a message."""
         _, step = self.machine.write(
-            channel, body, kind=kind, content_type=content_type, sent=sent, whole=whole
+            channel, body, kind=kind, content_type=content_type, sent=sent, whole=whole, epoch=epoch
         )
         self._perform(step)
 

@@ -10,6 +10,7 @@ from simulated.ledger import Ledger
 from simulated.network import CALM, Network
 from simulated.people import DEVICES, MEMBERS, PLAIN, RECEIPTS, readable
 from simulated.plain import PlainDevice
+from simulated.restores import Vault
 from simulated.server import Server
 from simulated.terminal import Terminal
 from simulated.timeline import Timeline
@@ -24,7 +25,7 @@ from tidelog.wire.page_frames import Page
 from tidelog.wire.primed import PrimedPush
 from tidelog_service.engine.packets import Bounds
 from tidelog_service.store.database import open_database
-from tidelog_service.store.models import Channel
+from tidelog_service.store.models import Channel, Record
 from tidelog_service.store.registry import Registry
 
 CHAOS_S = 150.0
@@ -55,6 +56,9 @@ class World:
         self.stormy = True
         self.users: dict[str, str] = {}
         self.database = open_database(":memory:")
+        fate = Random(-seed - 1)
+        self.restores, self.trims = fate.random() < 0.4, fate.random() < 0.4
+        self.vault = Vault(self.database, lambda: fate.randrange(1, 2**32))
         self._register()
         self.server = Server(
             self.network.broker,
@@ -63,10 +67,16 @@ class World:
             rng=Random(self.rng.random()),
             faults=self._fails,
             bounds=Bounds(page_bytes=self.rng.choice([1_000, 4_000, 61_440]), coalesce_ms=30),
+            vault=self.vault,
         )
         self.chaos = Chaos(self)
         self.terminals = [self._terminal(device) for devices in DEVICES.values() for device in devices]
         self.plains = [self._plain(device) for devices in PLAIN.values() for device in devices]
+
+    def close(self) -> None:
+        """Let go of the database and its backups."""
+        self.vault.close()
+        self.database.close()
 
     def run(self) -> None:
         """Chaos, then peace until every device has synced."""
@@ -122,6 +132,14 @@ class World:
         """An empty disk, with an outbox id of its own."""
         return MemoryStore(random_bytes=self.rng.randbytes)
 
+    def epochs(self) -> set[int]:
+        """Those of all channels now."""
+        return {epoch for (epoch,) in self.database.select(Channel.select(Channel.epoch))}
+
+    def bodies(self) -> set[bytes]:
+        """Of all records that the service has now."""
+        return {body for (body,) in self.database.select(Record.select(Record.body))}
+
     def _fails(self, place: str) -> bool:
         if not self.stormy or self.rng.random() >= _FAULTS[place]:
             return False
@@ -152,17 +170,14 @@ class World:
         for entry in changes.queued:
             if entry.kind != KIND_DELETE:
                 self.ledger.messages[entry.body].numbers.add(entry.n)
-        for _, record in changes.records:
+        for epoch, record in changes.records:
             if record.kind == KIND_DELETE:
                 continue
-            if self.ledger.messages[record.body].device != device:
+            written = self.ledger.messages[record.body]
+            if written.device != device:
                 self.ledger.bytes_bodies += len(record.body)
-            self._settled(device, record.body, record.seq, record.time)
-
-    def _settled(self, device: str, body: bytes, seq: int, time: int) -> None:
-        written = self.ledger.messages[body]
-        if written.device == device and written.confirmed:
-            written.receipts.add((seq, time))
+            elif written.confirmed:
+                written.receipts.add((epoch, record.seq, record.time))
 
     def saw_event(self, device: str, event: Event) -> None:
         """Count."""
@@ -189,17 +204,16 @@ class World:
         for plain in self.plains:
             plain.link.restore()
         assert self.timeline.run_while(lambda: not self._settled_all(), longest=HEAL_S), "outboxes stay full"
-        for terminal in self.terminals:
-            terminal.sync()
-        for plain in self.plains:
-            plain.sync()
-        assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
-        self.timeline.run_until(self.timeline.now + 60.0)
-        # What arrived with that has been told by now; who gets no pushes hears of it so.
-        for terminal in self.terminals:
-            terminal.sync()
-        assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
-        self.timeline.run_until(self.timeline.now + 60.0)
+        # What arrived with that has been told after it, and who gets no pushes hears of it by the next one.
+        # What a device finds to be lost once it has all, it sends again; that, the others ask for.
+        for _ in range(4 if self.restores else 2):
+            for terminal in self.terminals:
+                terminal.sync()
+            for plain in self.plains:
+                plain.sync()
+            assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
+            assert self.timeline.run_while(lambda: not self._settled_all(), longest=HEAL_S), "they stay full"
+            self.timeline.run_until(self.timeline.now + 60.0)
 
     def _settled_all(self) -> bool:
         waiting = any(

@@ -51,6 +51,13 @@ def test_parcels_are_under_way_in_the_storm() -> None:
     assert any(world.tally["context"] for world in worlds)
 
 
+def test_logs_are_trimmed_and_services_set_back_in_the_storm() -> None:
+    """Else the seeds would prove nothing of either."""
+    world = simulate(38)
+    assert world.tally["trim"]
+    assert world.tally["restored"]
+
+
 def _is_batch(packet: Packet) -> bool:
     return packet.topic.endswith("/msg")
 
@@ -70,7 +77,7 @@ def simulate(seed: int) -> World:
             world.run()
             check(world)
         finally:
-            world.database.close()
+            world.close()
     except Exception as error:
         error.add_note(f"seed {seed}; run it again: {again}")
         raise

@@ -20,6 +20,7 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.send("room1", b"bytes", kind=16, content_type="image/png"), Future[Receipt])
         assert_type(phone.sync(channels=["room1"], order="oldest", wanted=True, timeout=2), SyncReport)
         assert_type(phone.records("room1"), Iterator[Record])
+        assert_type(phone.stranded("room1"), Iterator[Record])
         assert_type(phone.have("room1"), list[tuple[int, int]])
         assert_type(phone.channels(), list[Channel])
         assert_type(phone.outbox(), list[OutboxEntry])
@@ -36,6 +37,7 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.fetch_body("room1", 1, progress=lambda got, size: counts.append(got - size)), bytes)
         assert_type(phone.save_body("room1", 1, path, timeout=5), int)
         phone.drop("room1", [(1, 5)])
+        phone.drop_stranded("room1")
 
 
 def wrong_uses_are_found(phone: Device, error: TidelogError) -> None:

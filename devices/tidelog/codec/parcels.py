@@ -63,8 +63,10 @@ def pack(batch: Messages, ground: Ground | None) -> Parcel | None:
         ground: what it is to build on; ``None`` for nothing.
 
     Returns:
-        a parcel, or ``None`` where the bodies are more than one may hold.
+        a parcel, or ``None`` where the bodies are more than one may hold, or a message names an epoch.
     """
+    if any(message.epoch for message in batch.messages):
+        return None
     text = bodies.joined(message.body for message in batch.messages)[: -len(bodies.END)]
     if len(text) > PARCEL_TEXT_BYTES_MAX:
         return None

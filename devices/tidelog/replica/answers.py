@@ -18,6 +18,7 @@ from tidelog.replica.ports import Shelf
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests
 from tidelog.replica.steps import Effects
+from tidelog.replica.stranded import Stranded
 from tidelog.replica.surveys import previewed
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import LATER
@@ -41,6 +42,7 @@ class Answers:
         dictionaries: which pages name.
         trust: which pages give, or shake.
         marks: of which pages tell.
+        stranded: what is held of epochs that are over.
         reply_topic: on which answers come: what a record would have taken there alone.
         live: whether channels in scope are wanted beyond their heads.
     """
@@ -51,6 +53,7 @@ class Answers:
     dictionaries: Dictionaries
     trust: Trust
     marks: Marks
+    stranded: Stranded
     reply_topic: str
     live: bool
 
@@ -146,6 +149,8 @@ class Answers:
     def _take(self, part: Part, job: Job, effects: Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
+        if before is not None and not self.holdings.speaks_of(part.channel, part.epoch):
+            self.stranded.leave(before, effects)
         holding, fresh, voided = self.holdings.accept(part)
         if job.wants_scope and not job.max_bytes:
             # With a budget only what came: repairs have none, and would bring the rest at once.
@@ -186,6 +191,7 @@ class Answers:
         for holding in self.holdings.by_channel.values():
             if answered.asked_for(holding.channel):
                 self.repairs.settle(holding)
+                self.stranded.served(holding)
         if not answered.job.repair:
             effects.events.append(endings.ended(answered.job, now))
 

@@ -29,6 +29,7 @@ from tidelog.replica.receipts import Settlement
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests, Spent
 from tidelog.replica.steps import BodyEnded, Chance, Effects, EnrolEnded, Event, Step, SyncEnded, Trouble
+from tidelog.replica.stranded import Stranded
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import Tuning
 from tidelog.replica.uploads import Uploads
@@ -46,7 +47,7 @@ from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
 from tidelog.wire.queries import Estimate, Manifest
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import EVERYTHING, RangeSet
 from tidelog.wire.stubs import body_digest
 
 
@@ -113,6 +114,7 @@ class Machine:
         )
         self._uploads = Uploads(outbox=self.outbox, shelf=shelf, tuning=tuning, chance=chance)
         self._downloads = Downloads(shelf, tuning=tuning, chance=chance)
+        stranded = self._stranded = Stranded(shelf, self.outbox, snapshot.earlier, resends=not self._seconds)
         self._settlement = Settlement(
             outbox=self.outbox, holdings=holdings, repairs=repairs, uploads=self._uploads
         )
@@ -127,6 +129,7 @@ class Machine:
             dictionaries=self._dictionaries,
             trust=trust,
             marks=self.marks,
+            stranded=stranded,
             reply_topic=topics.reply_topic(device),
             live=tuning.live,
         )
@@ -145,7 +148,15 @@ class Machine:
     # Inputs: the application's
 
     def write(
-        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, whole: bytes = b""
+        self,
+        channel: str,
+        body: bytes,
+        *,
+        kind: int,
+        content_type: str,
+        sent: int,
+        whole: bytes = b"",
+        epoch: int = 0,
     ) -> tuple[int, Step]:
         """Put a message into the outbox.
 
@@ -156,12 +167,19 @@ class Machine:
             content_type: a media type, or empty.
             sent: the device's clock, Unix milliseconds.
             whole: the large body, where the message is its stub.
+            epoch: of a delete, that of the records that it names.
 
         Returns:
             the message's number, and the step; what it sends comes with the next `tick`.
         """
         entry = OutboxEntry(
-            n=self.outbox.next_n, channel=channel, kind=kind, sent=sent, content_type=content_type, body=body
+            n=self.outbox.next_n,
+            channel=channel,
+            kind=kind,
+            sent=sent,
+            content_type=content_type,
+            body=body,
+            epoch=epoch,
         )
         self.outbox.put(entry)
         effects = Effects(queued=[entry], next_n=self.outbox.next_n)
@@ -258,6 +276,12 @@ class Machine:
         self.marks.read(holding, seq, now, effects)
         return effects.step()
 
+    def forget(self, channel: str, epochs: Sequence[int]) -> Step:
+        """Forget local copies of a channel's earlier epochs, which it is not of any more."""
+        holding = self.holdings.get(channel)
+        gone = [epoch for epoch in epochs if holding is None or epoch != holding.epoch]
+        return Step(changes=Changes(dropped=tuple((channel, epoch, EVERYTHING) for epoch in gone)))
+
     # Inputs: the link's
 
     def connected(self, now: float) -> Step:
@@ -303,6 +327,7 @@ class Machine:
             return Step()
         handler(self, frame, size, now, effects)
         self._pushes.take_waiting(now, effects)
+        self._stranded.settle(effects)
         if not isinstance(frame, Receipts):
             # That its own messages have arrived there goes without saying.
             answer = isinstance(frame, Page | Delta)

@@ -61,6 +61,11 @@ class Outbox:
         else:
             self._waiting[entry.n] = None
 
+    def take_back(self, entry: OutboxEntry) -> None:
+        """Take a message again that once had its receipt, with the number that it had."""
+        self.put(entry)
+        self._waiting = dict.fromkeys(sorted(self._waiting))
+
     def remove(self, n: int) -> OutboxEntry | None:
         """Let go of a message."""
         self._flights.pop(n, None)
@@ -90,6 +95,10 @@ class Outbox:
 
     def release(self, n: int) -> None:
         """Send this one at once."""
+        self._flights.pop(n, None)
+
+    def hasten(self, n: int) -> None:
+        """This one is due at once."""
         self._flights.pop(n, None)
 
     def restart(self) -> None:
@@ -175,4 +184,5 @@ def _message(entry: OutboxEntry) -> Message:
         kind=entry.kind,
         sent=entry.sent,
         content_type=entry.content_type,
+        epoch=entry.epoch,
     )

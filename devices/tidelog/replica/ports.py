@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.tokens import Token
@@ -107,6 +107,7 @@ class OutboxEntry:
         body: opaque bytes.
         rejected: the code with which the service refused it for good, else empty; it is not sent again.
         left_out: how many bytes of the body are not in ``body``, as in a `Record`.
+        epoch: the incarnation of the log whose seqs the body names, where it is a delete's; 0: none.
     """
 
     n: int
@@ -117,6 +118,7 @@ class OutboxEntry:
     body: bytes
     rejected: str = ""
     left_out: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Snapshot:
         seconds: whether times were ever taken in whole seconds.
         marks: one a channel and user.
         user: whose device it is; empty where nothing has said so yet.
+        earlier: channels and epochs of which there are records, other epochs than those of the holdings.
     """
 
     outbox_id: bytes
@@ -167,6 +170,7 @@ class Snapshot:
     seconds: bool = False
     marks: tuple[Mark, ...] = ()
     user: str = ""
+    earlier: tuple[tuple[str, int], ...] = ()
 
 
 class BodyPart(NamedTuple):
@@ -191,6 +195,7 @@ class Changes:
 
     Order within: entries in ``settled`` leave the outbox, ``queued`` are put (replacing the same ``n``),
     ``dropped`` bodies are forgotten, ``records`` are put (replacing the same channel, epoch and seq),
+    ``written`` records that are there get their numbers,
     ``holdings`` replace those of the same channel, ``next_n`` is raised where it is not 0, tokens of the
     scopes in ``forgotten`` go, ``tokens`` replace those of the same scope and count as the last used,
     dictionaries in ``outworn`` go, ``dictionaries`` are put, ``marks`` replace those of the same channel and
@@ -201,6 +206,7 @@ class Changes:
         records: ``(epoch, record)`` pairs.
         dropped: ``(channel, epoch, seqs)`` triples.
         seconds: whether times are taken in whole seconds from now on, for good.
+        written: ``(channel, epoch, seq, n)``: the numbers under which this device sent records.
     """
 
     records: tuple[tuple[int, Record], ...] = ()
@@ -218,17 +224,36 @@ class Changes:
     user: str = ""
     parts: tuple[BodyPart, ...] = ()
     spoilt: tuple[bytes, ...] = ()
+    written: tuple[tuple[str, int, int, int], ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
-            (self.records or self.dropped or self.holdings)
+            (self.records or self.dropped or self.holdings or self.written)
             or (self.queued or self.settled or self.next_n)
             or (self.forgotten or self.tokens)
             or (self.outworn or self.dictionaries or self.seconds)
             or (self.marks or self.user)
             or (self.parts or self.spoilt)
         )
+
+
+COPIES_MAX: Final = 1_024
+"""Records of an epoch that is over, up to which a message is looked for among all of them."""
+
+
+class Copy(NamedTuple):
+    """Where a record lies in an epoch that is over.
+
+    Attributes:
+        epoch: which one.
+        seq: its number there.
+        n: the number under which this device sent it; 0 where it did not, or does not know.
+    """
+
+    epoch: int
+    seq: int
+    n: int
 
 
 class Shelf(Protocol):
@@ -248,6 +273,27 @@ class Shelf(Protocol):
 
     def part(self, digest: bytes, start: int, stop: int) -> bytes:
         """Those from ``start`` up to ``stop``, or to where they end; reads little else."""
+        ...
+
+    def copies(self, record: Record, epoch: int) -> list[Copy]:
+        """The same message in each other epoch of its channel: its author, ``sent``, kind, type and body.
+
+        Looked for at the record's seq; and where at most `COPIES_MAX` lie there, at any, the lowest of them.
+        """
+        ...
+
+    def own_earlier(
+        self, channel: str, epoch: int, *, since: int, above: int, limit: int
+    ) -> list[tuple[Copy, Record]]:
+        """Messages of other epochs of a channel that this device wrote, by number; no edits or deletes.
+
+        Args:
+            channel: the channel's name.
+            epoch: not of this one.
+            since: of this time on, Unix milliseconds.
+            above: with numbers above this one.
+            limit: at most so many.
+        """
         ...
 
 

@@ -17,6 +17,7 @@ from tidelog.replica.uploads import Uploads
 from tidelog.wire.errors import Code, error_for
 from tidelog.wire.frames import Part, Receipts, Record, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
+from tidelog.wire.revisions import KINDS as REVISIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,21 @@ class Settlement:
             # Without a digest nothing is known of whose it is: the message is sent again.
             if entry is None or entry.rejected or not receipt.digest:
                 continue
-            if speaks_of(receipt, entry) and receipt.channel == entry.channel:
-                self._settle(entry, receipt, frame.author, now, effects)
-            else:
+            if not speaks_of(receipt, entry) or receipt.channel != entry.channel:
                 # The number is another message's for good; that one's record comes by a sync.
                 self.renumber(receipt.n, above=frame.highest, effects=effects)
+                continue
+            if self._counts(entry, receipt):
+                self._settle(entry, receipt, frame.author, effects)
+            self.repairs.look(receipt.channel, self.holdings, now, epoch=receipt.epoch)
+
+    def _counts(self, entry: OutboxEntry, receipt: WireReceipt) -> bool:
+        """Whether a message may leave the outbox: not where its record would be of no epoch that is known.
+
+        The service may have been set back since, or may be before the record comes. Once its epoch is known
+        the message is sent again; edits and deletes are not.
+        """
+        return entry.kind in REVISIONS or self.holdings.speaks_of(receipt.channel, receipt.epoch)
 
     def renumber(self, n: int, *, above: int, effects: Effects) -> None:
         """Send a message as a new one, with a number above all that either side has used."""
@@ -59,9 +70,7 @@ class Settlement:
             effects.next_n = self.outbox.next_n
             effects.events.append(Renumbered(old=n, new=entry.n))
 
-    def _settle(
-        self, entry: OutboxEntry, receipt: WireReceipt, author: str, now: float, effects: Effects
-    ) -> None:
+    def _settle(self, entry: OutboxEntry, receipt: WireReceipt, author: str, effects: Effects) -> None:
         """A message is stored: it leaves the outbox and becomes a record, in one transaction."""
         self.outbox.remove(receipt.n)
         effects.settled.append(receipt.n)
@@ -69,7 +78,6 @@ class Settlement:
         effects.events.append(Receipted(n=receipt.n, receipt=told))
         if self.holdings.speaks_of(receipt.channel, receipt.epoch):
             self._keep(entry, receipt, author, effects)
-        self.repairs.look(receipt.channel, self.holdings, now, epoch=receipt.epoch)
 
     def _keep(self, entry: OutboxEntry, receipt: WireReceipt, author: str, effects: Effects) -> None:
         """As if it had been pushed, but that the application is not told: it wrote it."""
@@ -79,6 +87,7 @@ class Settlement:
         effects.records += [(receipt.epoch, record) for record in fresh]
         effects.voided(receipt.channel, receipt.epoch, voided)
         effects.holdings[receipt.channel] = holding
+        effects.written.append((receipt.channel, receipt.epoch, receipt.seq, receipt.n))
 
     def _reject(self, rejection: Rejection, highest: int, now: float, effects: Effects) -> None:
         entry = self.outbox.entries.get(rejection.n)

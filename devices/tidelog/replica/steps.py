@@ -290,6 +290,7 @@ class Effects:
     user: str = ""
     parts: list[BodyPart] = field(default_factory=list)
     spoilt: list[bytes] = field(default_factory=list)
+    written: list[tuple[str, int, int, int]] = field(default_factory=list)
     send: list[Outgoing] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -327,5 +328,6 @@ class Effects:
             user=self.user,
             parts=tuple(self.parts),
             spoilt=tuple(self.spoilt),
+            written=tuple(self.written),
         )
         return Step(changes=changes, send=tuple(self.send), events=tuple(self.events))

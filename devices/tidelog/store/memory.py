@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, Mark, OutboxEntry, Record, Snapshot, Weight
+from tidelog.replica.ports import (
+    COPIES_MAX,
+    Changes,
+    Copy,
+    Holding,
+    Mark,
+    OutboxEntry,
+    Record,
+    Snapshot,
+    Weight,
+)
 from tidelog.replica.tokens import Token
 from tidelog.store.memory_bodies import MemoryBodies
 from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE
 from tidelog.wire.limits import OUTBOX_ID_BYTES, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.revisions import KINDS as REVISIONS
 
 
 @dataclass(slots=True)
@@ -24,6 +35,7 @@ class _Log:
     records: dict[int, Record] = field(default_factory=dict)
     seqs: list[int] = field(default_factory=list)
     body_bytes: int = 0
+    numbers: dict[int, int] = field(default_factory=dict)
 
     def put(self, record: Record, bodies: MemoryBodies) -> None:
         before = self.records.get(record.seq)
@@ -43,11 +55,26 @@ class _Log:
                 gone = self.records.pop(seq)
                 bodies.release(gone)
                 self.body_bytes -= len(gone.body)
+                self.numbers.pop(seq, None)
             del self.seqs[low:high]
 
     def between(self, start: int, stop: int, limit: int) -> list[Record]:
         low, high = bisect_left(self.seqs, start), bisect_left(self.seqs, stop)
         return [self.records[seq] for seq in self.seqs[low : min(high, low + max(limit, 0))]]
+
+    def same(self, record: Record) -> int:
+        """The seq of the same message: its own, or the lowest where there are few; 0 for none."""
+        found = self.records.get(record.seq)
+        if found is not None and _said(found) == _said(record):
+            return record.seq
+        if len(self.seqs) > COPIES_MAX:
+            return 0
+        return next((seq for seq in self.seqs if _said(self.records[seq]) == _said(record)), 0)
+
+
+def _said(record: Record) -> tuple[str, int, int, str, bytes]:
+    """What makes two records the same message, whatever their numbers."""
+    return record.author, record.sent, record.kind, record.content_type, record.body
 
 
 class MemoryStore:
@@ -87,6 +114,7 @@ class MemoryStore:
                 seconds=self._seconds,
                 marks=tuple(self._marks[key] for key in sorted(self._marks)),
                 user=self._user,
+                earlier=tuple(sorted(self._earlier())),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -98,11 +126,7 @@ class MemoryStore:
                 self._bodies.release(self._outbox.get(entry.n))
                 self._bodies.refer(entry)
                 self._outbox[entry.n] = entry
-            for channel, epoch, seqs in changes.dropped:
-                if log := self._logs.get((channel, epoch)):
-                    log.drop(seqs, self._bodies)
-            for epoch, record in changes.records:
-                self._logs.setdefault((record.channel, epoch), _Log()).put(record, self._bodies)
+            self._apply_logs(changes)
             self._holdings.update((holding.channel, holding) for holding in changes.holdings)
             self._next_n = max(self._next_n, changes.next_n)
             for scope in changes.forgotten:
@@ -119,11 +143,49 @@ class MemoryStore:
             self._bodies.keep(changes.parts)
             self._bodies.finish(changes.spoilt)
 
+    def _apply_logs(self, changes: Changes) -> None:
+        for channel, epoch, seqs in changes.dropped:
+            if log := self._logs.get((channel, epoch)):
+                log.drop(seqs, self._bodies)
+        for epoch, record in changes.records:
+            self._logs.setdefault((record.channel, epoch), _Log()).put(record, self._bodies)
+        for channel, epoch, seq, n in changes.written:
+            if (log := self._logs.get((channel, epoch))) and seq in log.records:
+                log.numbers[seq] = n
+
     def records(self, channel: str, epoch: int, *, start: int, stop: int, limit: int) -> list[Record]:
         """At most ``limit`` records with ``start <= seq < stop``, ascending."""
         with self._lock:
             log = self._logs.get((channel, epoch))
             return log.between(start, stop, limit) if log else []
+
+    def copies(self, record: Record, epoch: int) -> list[Copy]:
+        """The same message in each other epoch; see `tidelog.replica.ports.Shelf`."""
+        with self._lock:
+            found = ((of, log, log.same(record)) for of, log in self._others(record.channel, epoch))
+            return [Copy(of, seq, log.numbers.get(seq, 0)) for of, log, seq in found if seq]
+
+    def own_earlier(
+        self, channel: str, epoch: int, *, since: int, above: int, limit: int
+    ) -> list[tuple[Copy, Record]]:
+        """What this device wrote, of other epochs, by number; see `tidelog.replica.ports.Shelf`."""
+        with self._lock:
+            found = [
+                (Copy(of, seq, n), log.records[seq])
+                for of, log in self._others(channel, epoch)
+                for seq, n in log.numbers.items()
+                if log.records[seq].time >= since and n > above and log.records[seq].kind not in REVISIONS
+            ]
+            return sorted(found, key=lambda one: (one[0].n, one[0]))[: max(limit, 0)]
+
+    def _others(self, channel: str, epoch: int) -> list[tuple[int, _Log]]:
+        return [(of, log) for (name, of), log in self._logs.items() if name == channel and of != epoch]
+
+    def _earlier(self) -> Iterator[tuple[str, int]]:
+        for (channel, epoch), log in self._logs.items():
+            holding = self._holdings.get(channel)
+            if log.seqs and (holding is None or holding.epoch != epoch):
+                yield channel, epoch
 
     def weight(self, channel: str, epoch: int) -> Weight:
         """How many records of the channel are in the store, and their bodies' bytes."""

@@ -51,7 +51,7 @@ def record(channel: str, row: tuple[int, str, int, int, int, str, bytes]) -> Rec
     )
 
 
-def outbox_row(entry: OutboxEntry) -> tuple[int, str, int, int, str, bytes, str]:
+def outbox_row(entry: OutboxEntry) -> tuple[int, str, int, int, str, bytes, str, int]:
     """An entry as a row of ``outbox``."""
     return (
         entry.n,
@@ -61,14 +61,22 @@ def outbox_row(entry: OutboxEntry) -> tuple[int, str, int, int, str, bytes, str]
         entry.content_type,
         entry.body,
         entry.rejected,
+        entry.epoch,
     )
 
 
-def outbox_entry(row: tuple[int, str, int, int, str, bytes, str]) -> OutboxEntry:
+def outbox_entry(row: tuple[int, str, int, int, str, bytes, str, int]) -> OutboxEntry:
     """The entry of a row of ``outbox``."""
-    n, channel, kind, sent, content_type, body, rejected = row
+    n, channel, kind, sent, content_type, body, rejected, epoch = row
     return OutboxEntry(
-        n=n, channel=channel, kind=kind, sent=sent, content_type=content_type, body=body, rejected=rejected
+        n=n,
+        channel=channel,
+        kind=kind,
+        sent=sent,
+        content_type=content_type,
+        body=body,
+        rejected=rejected,
+        epoch=epoch,
     )
 
 

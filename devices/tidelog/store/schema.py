@@ -87,6 +87,11 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # The body's id, and the offset in the lower 32 bits.
         "CREATE TABLE pieces (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     ),
+    (
+        # The number under which the device sent it: should the service lose it, it is sent again so.
+        "ALTER TABLE records ADD COLUMN n INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE outbox ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from tidelog.codec.dictionaries import Dictionary
-from tidelog.replica.ports import Changes, Holding, Record, Snapshot, Weight
-from tidelog.store import bodies, dictionaries, marks, rows, schema
+from tidelog.replica.ports import Changes, Copy, Holding, Record, Snapshot, Weight
+from tidelog.store import bodies, dictionaries, epochs, marks, rows, schema
 from tidelog.store.failures import damaged, mapped
 from tidelog.store.lock import FileLock, create_private
 from tidelog.wire.errors import UsageError
 from tidelog.wire.limits import OUTBOX_ID_BYTES
 from tidelog.wire.ranges import RangeSet
 
-_PUT_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+_PUT_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
     ON CONFLICT (channel_id, epoch, seq) DO NOTHING"""
-_REPLACE_RECORD = "REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLACE_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+    ON CONFLICT (channel_id, epoch, seq) DO UPDATE SET author = excluded.author, time = excluded.time,
+    sent = excluded.sent, kind = excluded.kind, content_type = excluded.content_type, body = excluded.body"""
 _DROP = "DELETE FROM records WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"
 _READ = """SELECT seq, author, time, sent, kind, content_type, body FROM records
     WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"""
@@ -100,6 +102,7 @@ class SqliteStore:
                 seconds=bool(seconds),
                 marks=marks.read(self._connection),
                 user=user,
+                earlier=epochs.earlier(self._connection),
             )
 
     def apply(self, changes: Changes) -> None:
@@ -118,6 +121,7 @@ class SqliteStore:
             self._put(changes.records, large)
             large.keep(changes.parts)
             large.finish(changes.spoilt)
+            epochs.number(self._connection, changes.written)
             self._connection.executemany(
                 "REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [rows.holding_row(self._channel_id(one.channel), one) for one in changes.holdings],
@@ -194,6 +198,26 @@ class SqliteStore:
         """
         with self._reading():
             return bodies.part(self._connection, digest, start, stop)
+
+    def copies(self, record: Record, epoch: int) -> list[Copy]:
+        """The same message in each other epoch; see `tidelog.replica.ports.Shelf`.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return epochs.copies(self._connection, record, epoch)
+
+    def own_earlier(
+        self, channel: str, epoch: int, *, since: int, above: int, limit: int
+    ) -> list[tuple[Copy, Record]]:
+        """What this device wrote, of other epochs, by number; see `tidelog.replica.ports.Shelf`.
+
+        Raises:
+            Unavailable: see the class.
+        """
+        with self._reading():
+            return epochs.own_earlier(self._connection, channel, epoch, (since, above, max(limit, 0)))
 
     def close(self) -> None:
         """Release the file and the lock; idempotent."""
@@ -277,7 +301,9 @@ class SqliteStore:
     def _apply_outbox(self, changes: Changes, large: bodies.Bodies) -> None:
         execute, executemany = self._connection.execute, self._connection.executemany
         executemany("DELETE FROM outbox WHERE n = ?", [(n,) for n in changes.settled])
-        executemany("REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)", map(rows.outbox_row, changes.queued))
+        executemany(
+            "REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(rows.outbox_row, changes.queued)
+        )
         large.settle(changes.settled)
         large.queue(changes.queued)
         if changes.next_n:

@@ -90,6 +90,7 @@ class Message:
         kind: 0 message, from 16 on the application's.
         sent: the device's clock, Unix milliseconds; 0 where it did not say.
         content_type: a media type, or empty.
+        epoch: the log's incarnation of which the body names seqs, where it is a delete's; 0: not said.
     """
 
     n: int
@@ -98,6 +99,7 @@ class Message:
     kind: int = KIND_MESSAGE
     sent: int = 0
     content_type: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

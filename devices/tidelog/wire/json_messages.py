@@ -62,6 +62,8 @@ def _from_message(message: Message) -> dict[str, JsonValue]:
     given |= {"channel": message.channel} | kind_and_type(message.kind, message.content_type)
     if message.sent:
         given["sent"] = message.sent
+    if message.epoch:
+        given["epoch"] = message.epoch
     return given | from_body(message.kind, message.body)
 
 
@@ -74,6 +76,7 @@ def _to_message(given: Object) -> Message:
         kind=kind,
         sent=given.uint("sent", TIME_MS_STOP, default=0),
         content_type=given.optional("content_type", fields.content_type, ""),
+        epoch=given.uint("epoch", EPOCH_STOP, default=0),
     )
     given.done()
     return message

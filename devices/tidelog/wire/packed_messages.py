@@ -17,6 +17,7 @@ from tidelog.wire.limits import (
     ANSWER_DIGEST_BYTES,
     BATCH_MESSAGES_MAX,
     BODY_BYTES_MAX,
+    EPOCH_STOP,
     KIND_STOP,
     MESSAGE_NUMBER_STOP,
     SEQ_STOP,
@@ -25,7 +26,7 @@ from tidelog.wire.limits import (
 from tidelog.wire.ranges import RangeSet
 
 MESSAGES: Final = Layout(
-    what="a messages frame", required=4, defaults=(b"", b"", b"", b"", "", b""), extensible=True
+    what="a messages frame", required=4, defaults=(b"", b"", b"", b"", "", b"", b""), extensible=True
 )
 RECEIPTS: Final = Layout(
     what="a receipts frame", required=1, defaults=(b"", [], b"", b"", b"", "", b"", [], 0), extensible=True
@@ -49,13 +50,16 @@ def from_messages(frame: Messages) -> list[Value]:
             series.levels([message.kind for message in batch]),
             types,
             type_at,
+            series.sparse([message.epoch for message in batch]),
         ]
     )
 
 
 def to_messages(items: list[Value]) -> Messages:
     """Read a batch of an outbox."""
-    outbox_, numbers_, names, bodies, sents, sizes, name_at, kinds, types, type_at = MESSAGES.filled(items)
+    outbox_, numbers_, names, bodies, sents, sizes, name_at, kinds, types, type_at, epochs = MESSAGES.filled(
+        items
+    )
     outbox = fields.outbox(outbox_)
     numbers = _to_numbers(numbers_, outbox)
     count = len(numbers)
@@ -68,16 +72,17 @@ def to_messages(items: list[Value]) -> Messages:
         series.read_levels(kinds, count, KIND_STOP, "kinds"),
         series.read_times(sents, count, TIME_MS_STOP, "sent"),
         series.read_table(types, type_at, count, check=fields.content_type, what="content types"),
+        series.bounded(series.read_sparse(epochs, count, "epochs"), EPOCH_STOP, "epochs"),
         strict=True,
     )
-    return Messages(
-        outbox=outbox,
-        messages=tuple(
-            [
-                Message(n=n, channel=channel, body=body, kind=kind, sent=sent, content_type=content_type)
-                for n, channel, body, kind, sent, content_type in rows
-            ]
-        ),
+    return Messages(outbox=outbox, messages=tuple([_message(*row) for row in rows]))
+
+
+def _message(
+    n: int, channel: str, body: bytes, kind: int, sent: int, content_type: str, epoch: int
+) -> Message:
+    return Message(
+        n=n, channel=channel, body=body, kind=kind, sent=sent, content_type=content_type, epoch=epoch
     )
 
 

@@ -19,10 +19,10 @@ from tidelog_cli.terminal import counted, local_time, note, print_json, print_li
 from tidelog_service.config import load
 from tidelog_service.engine.accounts import DAY_MS
 from tidelog_service.engine.bookkeeping import DAYS_KEPT
-from tidelog_service.engine.filters import is_topic, matches
 from tidelog_service.engine.gathering import HINTS, Outcome
 from tidelog_service.engine.idempotence import key_value
 from tidelog_service.engine.rules import KEY_DIGEST, IngestRule, IngestRules
+from tidelog_service.engine.topic_filters import is_topic, matches
 from tidelog_service.store.gathered import GatheredStore, RuleSum
 
 app = typer.Typer(

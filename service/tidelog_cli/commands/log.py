@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Annotated, Final
 
 import typer
 
+from tidelog.earlier import stranded_of
 from tidelog.replica.ports import Holding, Record, Store
 from tidelog.replica.revisions import shown
 from tidelog.store.sqlite import SqliteStore
@@ -34,6 +35,13 @@ def log(
     tail: Annotated[
         int | None, typer.Option("--tail", metavar="N", min=1, help="Only the newest N of each channel.")
     ] = None,
+    stranded: Annotated[
+        bool,
+        typer.Option(
+            "--stranded",
+            help="What is left of before the service was set back, and which it may not have any more.",
+        ),
+    ] = False,
     url: options.Url = "",
     device: options.Device = "",
     store: options.Store = "",
@@ -48,6 +56,8 @@ def log(
     With --json one object a line.
     """
     del url, secret_file  # accepted so that all device commands can be called alike
+    if stranded and tail is not None:
+        raise UsageError("--tail is not for --stranded records", hint="tidelog log --help")
     who, place = Identity(device=device, store=store, profile=profile, profile_folder=profile_dir).local()
     if place == MEMORY:
         raise UsageError("a store in memory holds nothing yet", hint="--store FILE, or --as PROFILE")
@@ -55,7 +65,10 @@ def log(
         holdings = _chosen(opened, channel)
         width = max((len(holding.channel) for holding in holdings), default=0)
         for holding in holdings:
-            found = _all(opened, holding) if tail is None else _newest(opened, holding, tail)
+            if stranded:
+                found: Iterable[Record] = stranded_of(opened, holding.channel)
+            else:
+                found = _all(opened, holding) if tail is None else _newest(opened, holding, tail)
             for record in map(shown, found):
                 if record.kind != KIND_DELETE:
                     print_record(record, as_json=as_json, channel_width=width)

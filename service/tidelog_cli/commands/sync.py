@@ -107,7 +107,9 @@ def sync(
         )
         after = Backlog.of(session.outbox())
     refused = len(after.refused) - len(before.refused)
-    _print_report(report, after, sent=before.waiting - after.waiting - refused, as_json=as_json)
+    # What a restored service has lost goes back into the outbox, and may be more than what left it.
+    sent = max(0, before.waiting - after.waiting - refused)
+    _print_report(report, after, sent=sent, as_json=as_json)
     if not as_json:
         after.told(profile)
     if after.waiting or not report.complete:

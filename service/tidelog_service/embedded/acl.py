@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from tidelog.wire.topics import PREFIX, SERVICE_STATUS, is_device, reply_topic
-from tidelog_service.engine.filters import is_topic, matches
 from tidelog_service.engine.rules import OWN
+from tidelog_service.engine.topic_filters import is_topic, matches
 
 _WITH_LEVELS_BELOW: Final = frozenset({"msg", "put"})
 _ALONE: Final = frozenset({"msg", "sync", "status"})

@@ -21,7 +21,7 @@ from tidelog.wire.errors import Unavailable, UsageError
 from tidelog_service.embedded.rules import Authority, Rules
 from tidelog_service.embedded.switch import Limits
 from tidelog_service.embedded.thread import BrokerThread
-from tidelog_service.engine.filters import is_filter
+from tidelog_service.engine.topic_filters import is_filter
 
 if TYPE_CHECKING:
     from types import TracebackType

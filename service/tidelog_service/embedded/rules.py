@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tidelog.wire.topics import SERVICE, is_device
 from tidelog_service.embedded import acl
-from tidelog_service.engine import filters
+from tidelog_service.engine import topic_filters as filters
 
 
 class Authority(Protocol):

@@ -30,7 +30,7 @@ from tidelog_service.embedded.link import given
 from tidelog_service.embedded.mailbox import Mailbox
 from tidelog_service.embedded.outbox import Delivery, Outbox
 from tidelog_service.embedded.plugins import configuration
-from tidelog_service.engine.filters import is_topic, matches
+from tidelog_service.engine.topic_filters import is_topic, matches
 
 if TYPE_CHECKING:
     from amqtt.mqtt.disconnect import DisconnectPacket

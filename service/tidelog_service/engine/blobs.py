@@ -65,8 +65,12 @@ class Blobs(Protocol):
         """The body of a record, or ``None`` where it has no large one, or is no more."""
         ...
 
-    def erase(self, channel_id: int, seqs: RangeSet) -> None:
-        """Delete the bodies of records, some of the bytes maybe later; every run is finite."""
+    def erase(self, channel_id: int, seqs: RangeSet) -> int:
+        """Delete the bodies of records, some of the bytes maybe later; every run is finite.
+
+        Returns:
+            the bytes of them all.
+        """
         ...
 
     def pieces(self, blob_id: int, start: int, stop: int) -> Iterator[bytes]:
@@ -123,6 +127,12 @@ class Brought:
         """Put it into the open transaction."""
         for upload_id, (channel_id, seq) in self.taken.items():
             self.blobs.attach(upload_id, channel_id, seq)
+
+
+def weight(kind: int, body: bytes) -> int:
+    """Bytes that a record takes in the store: its body's, and those of the large one that this stands for."""
+    stub = stub_of(kind, body)
+    return len(body) + (stub.size if stub is not None else 0)
 
 
 def portion(ask: Ask, blob: Blob, blobs: Blobs, *, page_bytes_max: int, encoding: Encoding) -> Portion:

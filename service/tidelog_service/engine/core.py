@@ -17,7 +17,7 @@ from tidelog_service.engine.enrolling import NoRolls, Serving
 from tidelog_service.engine.gathering import Count, Gathering, is_foreign
 from tidelog_service.engine.ingest import Add, Draft, Ingested, ingest
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
-from tidelog_service.engine.ports import Press, Store
+from tidelog_service.engine.ports import Press, Store, Witness
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.press import InProcessPress
 from tidelog_service.engine.pushes import Pushes
@@ -38,6 +38,7 @@ class Engine:
         clocks: where it is kept how wrong the clocks of devices are; nowhere where it is left out.
         enroller: changes channels and members for devices; else none of them may.
         gathering: takes what ingest rules select; nothing of it where it is left out.
+        witness: told of what each batch adds.
 
     Attributes:
         tally: counts by reason since the start.
@@ -47,7 +48,7 @@ class Engine:
         sightings: when each device was last heard of.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all named
         self,
         store: Store,
         *,
@@ -57,9 +58,11 @@ class Engine:
         enroller: Serving | None = None,
         clocks: ClockBook | None = None,
         gathering: Gathering | None = None,
+        witness: Witness | None = None,
     ) -> None:
         """See the class."""
         self._store = store
+        self._witness = witness
         self.gathering = gathering
         self._bounds = bounds or Bounds()
         self.clocks = Clocks(clocks)
@@ -162,6 +165,8 @@ class Engine:
 
     def _receive(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Iterator[Reply]:
         ingested = self._ingest(drafts, foreign, now_ms)
+        if self._witness is not None and ingested.stored:
+            self._witness.saw(ingested.stands())
         self._count(ingested)
         self._pushes.collect(ingested.stored, now_ms)
         self.clocks.heard(ingested.stored, now_ms)

@@ -78,9 +78,9 @@ def answer(
     )
     stated = {statement.channel: statement for statement in request.statements}
     for log in _scope(request, logs):
-        if filter_ is not None and not filter_.admits(log.name):
-            continue
-        builder.visit(log, stated.get(log.name))
+        if filter_ is None or filter_.admits(log.name):
+            builder.visit(log, stated.get(log.name))
+    builder.tell_rest()
     gone = tuple(name for name in stated if name not in logs)
     return _fitted(builder.delta(gone), budget=budget, encoding=encoding, oldest_first=request.oldest_first)
 
@@ -131,17 +131,28 @@ class _Builder:
     filter: Filter | None = None
     records_left: int = PAGE_RECORDS_MAX
     parts: list[Part] = field(default_factory=list)
+    bare: list[tuple[Log, Statement | None, bool]] = field(default_factory=list)
     more: bool = False
     authors: set[str] = field(default_factory=set)
 
     def visit(self, log: Log, statement: Statement | None) -> None:
         """Add what the device lacks of one channel, as far as there is room."""
         lacks, looked_at_all = self._lacking(log, statement)
-        if not lacks and ((statement is None and self.filter is not None) or not _news(log, statement)):
-            return
+        if lacks:
+            self._add(log, statement, lacks, looked_at_all=looked_at_all)
+        elif _news(log, statement) and (statement is not None or self.filter is None):
+            self.bare.append((log, statement, looked_at_all))
+
+    def tell_rest(self) -> None:
+        """Add the channels of which nothing is lacking: floors come with each page, and keep nothing out."""
+        for log, statement, looked_at_all in self.bare:
+            self._add(log, statement, EMPTY, looked_at_all=looked_at_all)
+
+    def _add(self, log: Log, statement: Statement | None, lacks: RangeSet, *, looked_at_all: bool) -> None:
         cost = PART_BYTES + len(log.name.encode())
         if self.parts and (self.room <= cost or self.records_left <= 0):
-            self.more = True
+            # A floor that finds no room is told another time: nobody waits for it.
+            self.more = self.more or bool(lacks) or statement is None or statement.epoch != log.epoch
             return
         self.room -= cost
         records, voids, rest = self._read(log, lacks, _had(log, statement))
@@ -258,7 +269,11 @@ def _fitted(delta: Delta, *, budget: int, encoding: Encoding, oldest_first: bool
         encoded = wire.encode(delta, encoding)
         count = sum(len(part.records) for part in delta.parts)
         over = len(encoded) - budget
-        if over > 0 and (count > 1 or len(delta.parts) > 1):
+        if over > 0 and count == 1 and len(delta.parts) > 1:
+            # Parts without records come again with each page: were they first, the record never would.
+            told = tuple(part for part in delta.parts if part.records)
+            delta = replace(delta, parts=told, more=True)
+        elif over > 0 and (count > 1 or len(delta.parts) > 1):
             share = max(1, count * over // len(encoded) + 1)
             delta = _shed(delta, share=share, oldest_first=oldest_first)
         elif len(encoded) > PACKET_BYTES_MAX and delta.gone and delta.parts:

@@ -7,7 +7,7 @@ before numbers are given, so that the numbers stay dense whatever the network re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -26,8 +26,8 @@ from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, LARGE_BYTES
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
-from tidelog_service.engine.blobs import Brought
-from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Store, Taken, Terminal
+from tidelog_service.engine.blobs import Brought, weight
+from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Stand, Store, Taken, Terminal
 from tidelog_service.engine.revising import Looks, revised
 
 RECEIPTS_MAX = 512
@@ -97,6 +97,11 @@ class Ingested:
     answers: tuple[Answer, ...]
     duplicates: int
     rejections: dict[Code, int]
+
+    def stands(self) -> Iterator[Stand]:
+        """How far the logs have come to which something was added."""
+        heads = {(stored.log.id, stored.log.epoch): stored.row.seq for stored in self.stored}
+        return (Stand(*log, head) for log, head in heads.items())
 
 
 class Also(Protocol):
@@ -281,7 +286,9 @@ class _Batch:
 
     def _store(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
         """Give a message the next number; its digest is that of what its device sent."""
-        seq, time = self._next(log, revised=message.kind in REVISIONS)
+        seq, time = self._next(
+            log, size=weight(message.kind, message.body), revised=message.kind in REVISIONS
+        )
         sent = message.sent or time
         row = NewRow(
             log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
@@ -298,16 +305,16 @@ class _Batch:
 
     def add(self, log: Log, author_id: int, author: str, *, body: bytes, content_type: str) -> int:
         """See `Add`."""
-        seq, time = self._next(log)
+        seq, time = self._next(log, size=len(body))
         row = NewRow(log.id, seq, author_id, time, time, KIND_MESSAGE, content_type, body)
         self.stored.append(Stored(log, row, author, ""))
         return seq
 
-    def _next(self, log: Log, *, revised: bool = False) -> tuple[int, int]:
-        """The next number and time of a log."""
+    def _next(self, log: Log, *, size: int, revised: bool = False) -> tuple[int, int]:
+        """The next number and time of a log, for a record with a body of so many bytes."""
         head = self.heads.get(log.id) or Head(log.head, log.time)
         seq, time = head.seq + 1, max(self.now_ms, head.time)
-        self.heads[log.id] = Head(seq, time, head.revised + revised)
+        self.heads[log.id] = Head(seq, time, head.revised + revised, head.body_bytes + size)
         return seq, time
 
     def _receipt(self, key: OutboxKey, draft: Draft, log: Log, taken: Taken) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -105,11 +105,27 @@ class Head(NamedTuple):
         seq: the highest given.
         time: the highest given, Unix milliseconds.
         revised: how many edits and deletes the batch added.
+        body_bytes: of all that it added.
     """
 
     seq: int
     time: int
     revised: int = 0
+    body_bytes: int = 0
+
+
+class Stand(NamedTuple):
+    """How far a log has come.
+
+    Attributes:
+        log_id: the store's key.
+        epoch: its incarnation.
+        head: the highest seq given.
+    """
+
+    log_id: int
+    epoch: int
+    head: int
 
 
 class OutboxKey(NamedTuple):
@@ -218,7 +234,7 @@ class Store(Protocol):
         ...
 
     def readable_from(self, channel_id: int) -> int:
-        """The lowest seq that every member may read."""
+        """The lowest seq that is kept and that every member may read."""
         ...
 
     def rows(
@@ -338,6 +354,14 @@ class Store(Protocol):
 
         Of a device's tokens all but the latest few may be forgotten: a lost one costs bytes, never records.
         """
+        ...
+
+
+class Witness(Protocol):
+    """Remembers, apart from the store, how far logs have come."""
+
+    def saw(self, stands: Iterable[Stand]) -> None:
+        """These logs have grown, and that is on disk. Never raises: the batch is done."""
         ...
 
 

@@ -46,10 +46,14 @@ def revised(
 
     Raises:
         ProtocolError: it is malformed; with code DENIED where another user wrote what it is about (an owner
-            may delete that), NO_RECORD where there is no such record, or another edit came first, and BUSY
-            where the transaction has looked at enough.
+            may delete that), NO_RECORD where there is no such record, another edit came first, or it names
+            seqs of another epoch, and BUSY where the transaction has looked at enough.
         Unavailable: the store failed.
     """
+    if message.epoch not in (0, log.epoch):
+        raise ProtocolError(
+            f"{log.name!r} has another epoch than the one written about", wire_code=Code.NO_RECORD
+        )
     revise = _edited if message.kind == KIND_EDIT else _deleted
     owner_deletes = log.owned and message.kind == KIND_DELETE
     body, voids = revise(

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from tidelog.wire import fields
 from tidelog.wire.errors import ProtocolError, UsageError
 from tidelog.wire.topics import PREFIX, checked_user, is_channel, is_user
-from tidelog_service.engine.filters import (
+from tidelog_service.engine.topic_filters import (
     ONE,
     REST,
     captured,

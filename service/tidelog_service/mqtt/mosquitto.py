@@ -28,8 +28,8 @@ from typing import Final
 from tidelog.wire.errors import Unavailable, UsageError
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.topics import PREFIX, SERVICE, SERVICE_STATUS, SERVICE_SUBSCRIPTIONS, checked_device
-from tidelog_service.engine.filters import ONE
 from tidelog_service.engine.rules import OWN, checked_filter
+from tidelog_service.engine.topic_filters import ONE
 
 CONF: Final = "mosquitto.conf"
 ACL: Final = "mosquitto.acl"

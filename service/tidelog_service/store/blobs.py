@@ -20,7 +20,7 @@ UPLOADS_MAX: Final = 4
 UPLOAD_MS_MAX: Final = 86_400_000
 """How long one is kept that nothing is added to: a day, for a device that is away."""
 
-_DELETED_AT_A_TIME: Final = 4
+DELETED_AT_A_TIME: Final = 4
 """Bodies deleted in one transaction: that may take up to some hundred milliseconds, and others wait."""
 
 _OFFSET_BITS: Final = 32
@@ -40,7 +40,8 @@ class BlobStore(Blobs):
         compiled = database.compile
         self._upload = compiled(_UPLOADS.where((Body.device == "") & (Body.digest == b"")))
         self._of_record = compiled(_BLOB.where(Body.record == 0))
-        self._of_records = compiled(Body.select(Body.id).where((Body.record >= 0) & (Body.record < 0)))
+        of_records = Body.select(Body.id, Body.size).where((Body.record >= 0) & (Body.record < 0))
+        self._of_records = compiled(of_records)
         self._disown = compiled(Body.update(record=0).where(Body.id == 0))
         self._disowned = compiled(Body.select(Body.id).where(Body.record < SQL("0")).limit(1))  # how many
         self._add = compiled(Piece.insert(id=0, data=b""))  # key, data
@@ -89,20 +90,23 @@ class BlobStore(Blobs):
                 # Of the first and the last row maybe a part only.
                 yield data[max(0, key - at) : _key(blob_id, stop) - at]
 
-    def erase(self, channel_id: int, seqs: RangeSet) -> None:
+    def erase(self, channel_id: int, seqs: RangeSet) -> int:
         """See `Blobs.erase`."""
+        gone = 0
         for run in within(seqs).runs:
             found = self._database.fetch(self._of_records, run_of(channel_id, run))
             # They are nobody's from now on; their bytes go some at a time.
-            self._database.write_many(self._disown, [(-blob_id, blob_id) for (blob_id,) in found])
+            self._database.write_many(self._disown, [(-blob_id, blob_id) for blob_id, _ in found])
             self._left_over |= bool(found)
+            gone += sum(size for _, size in found)
         self.sweep()
+        return gone
 
     def sweep(self) -> None:
         """Delete some of the bodies that are no record's any more; inside any transaction."""
         if not self._left_over:
             return
-        found = self._database.fetch(self._disowned, (_DELETED_AT_A_TIME,))
+        found = self._database.fetch(self._disowned, (DELETED_AT_A_TIME,))
         self._delete(blob_id for (blob_id,) in found)
         # What was found may come back, if the transaction fails.
         self._left_over = bool(found)
@@ -111,7 +115,7 @@ class BlobStore(Blobs):
         newest_first = _ON_THEIR_WAY.where(Body.device == device).order_by(Body.used.desc())
         surplus = newest_first.limit(UPLOADS_MAX).offset(UPLOADS_MAX - 1)
         oldest_first = _ON_THEIR_WAY.where(Body.used < now_ms - UPLOAD_MS_MAX).order_by(Body.used)
-        for query in (surplus, oldest_first.limit(_DELETED_AT_A_TIME)):
+        for query in (surplus, oldest_first.limit(DELETED_AT_A_TIME)):
             self._delete(blob_id for (blob_id,) in self._database.select(query))
 
     def _delete(self, ids: Iterable[int]) -> None:

@@ -51,6 +51,11 @@ class DataFolder:
         """The file whose time of change says when the service was last alive; see `heartbeat`."""
         return self.path / "alive"
 
+    @property
+    def witness(self) -> Path:
+        """The file that remembers how far logs had come; see `witness`."""
+        return self.path / "witness"
+
     def identity(self) -> tuple[int, int] | None:
         """Which file the database is; ``None`` where there is none. It is not opened for that."""
         try:

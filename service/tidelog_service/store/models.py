@@ -83,6 +83,15 @@ class Channel(Model):
     # Whether members hear how far others have come; and how often one of them did.
     receipts = BooleanField(default=False, constraints=[SQL("DEFAULT 0")])
     marks = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    # What retention keeps at most: 0 for no bound, null for what the configuration says.
+    keep_days = IntegerField(null=True)
+    keep_records = BigIntegerField(null=True)
+    keep_bytes = BigIntegerField(null=True)
+    # Of the records in the store: their bodies' bytes. Below `swept` there are none any more.
+    body_bytes = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    swept = BigIntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    # When the log was last given another epoch, as it was or may have been set back; null for never.
+    renewed = BigIntegerField(null=True)
 
     class Meta:
         """Peewee's options."""

@@ -143,8 +143,8 @@ class RecordStore(Store):
 
     def readable_from(self, channel_id: int) -> int:
         """See `Store.readable_from`."""
-        ((first,),) = self._database.fetch(self._sql.readable_from, (channel_id,))
-        return int(first or 1)
+        ((first, floor),) = self._database.fetch(self._sql.readable_from, (channel_id,))
+        return max(first or 1, floor or 1)
 
     def rows(
         self, channel_id: int, seqs: RangeSet, *, records_max: int, bytes_max: int, newest_first: bool
@@ -213,16 +213,18 @@ class RecordStore(Store):
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
         """See `Store.erase`."""
-        self.blobs.erase(channel_id, seqs)
-        self._database.write_many(self._sql.erase, [run_of(channel_id, run) for run in within(seqs).runs])
+        gone = self.blobs.erase(channel_id, seqs)
+        for run in within(seqs).runs:
+            gone += sum(size for (size,) in self._database.fetch(self._sql.erase, run_of(channel_id, run)))
+        self._database.write_many(self._sql.lighten, [(gone, channel_id)])
 
     def advance(self, heads: Mapping[int, Head]) -> None:
         """See `Store.advance`."""
         self._database.write_many(
             self._sql.advance,
             [
-                (checked_seq(seq), time, revised, channel_id)
-                for channel_id, (seq, time, revised) in heads.items()
+                (checked_seq(seq), time, revised, body_bytes, channel_id)
+                for channel_id, (seq, time, revised, body_bytes) in heads.items()
             ],
         )
 

@@ -93,8 +93,9 @@ class Statements:
         self.append = compiled(_insertion(Record))  # the columns
         self.remember = compiled(_insertion(Taken))  # the columns
         self.keep = compiled(_keep())  # device, outbox, numbers
-        self.advance = compiled(_advance())  # head, time, how many revisions more, channel
-        self.erase = compiled(_erase())  # first key, key after the last
+        self.advance = compiled(_advance())  # head, time, how many revisions and bytes more, channel
+        self.erase = compiled(_erase())  # first key, key after the last; gives the bodies' lengths
+        self.lighten = compiled(_lighten())  # how many bytes less, channel
         self.forget = compiled(_forget())  # device, outbox, n (those below go)
         self.terminal = compiled(_terminal())  # device
         self.logs = compiled(_logs())  # user
@@ -137,12 +138,22 @@ def _keep() -> Query:
 
 
 def _advance() -> Query:
-    stands = {Channel.head: 0, Channel.time: 0, Channel.revisions: Channel.revisions + 1}
+    stands = {
+        Channel.head: 0,
+        Channel.time: 0,
+        Channel.revisions: Channel.revisions + 1,
+        Channel.body_bytes: Channel.body_bytes + 0,
+    }
     return Channel.update(stands).where(Channel.id == 0)
 
 
 def _erase() -> Query:
-    return Record.delete().where((Record.id >= 0) & (Record.id < 0))
+    gone = Record.delete().where((Record.id >= 0) & (Record.id < 0))
+    return gone.returning(fn.LENGTH(Record.body))
+
+
+def _lighten() -> Query:
+    return Channel.update({Channel.body_bytes: Channel.body_bytes - 0}).where(Channel.id == 0)
 
 
 def _forget() -> Query:
@@ -202,7 +213,7 @@ def _raise_mark() -> Query:
 
 def _readable_from() -> Query:
     members = (Member.channel == 0) & Member.last.is_null()
-    return Member.select(fn.MAX(Member.first)).where(members)
+    return Member.select(fn.MAX(Member.first), fn.MAX(Channel.floor)).join(Channel).where(members)
 
 
 def _numbers() -> Query:

@@ -188,7 +188,12 @@ class _Import:
         self.records += len(batch)
 
     def finish(self) -> None:
-        self._store.advance({tail.channel_id: Head(tail.head, tail.time) for tail in self._tails.values()})
+        self._store.advance(
+            {
+                tail.channel_id: Head(tail.head, tail.time, body_bytes=tail.body_bytes)
+                for tail in self._tails.values()
+            }
+        )
         for tail in self._tails.values():
             for user_id in tail.members:
                 enrolment.insert_member(self._database, tail.channel_id, user_id, self._now)
@@ -200,6 +205,7 @@ class _Import:
         tail = self._tails.get(line.channel) or self._tail(line.channel)
         tail.head += 1
         tail.time = max(tail.time, line.ts)
+        tail.body_bytes += len(line.body)
         if tail.made:
             tail.members[author_id] = None
         line = self._stored_apart(line, tail)
@@ -253,6 +259,7 @@ class _Tail:
     made: bool
     head: int = 0
     time: int = 0
+    body_bytes: int = 0
     members: dict[int, None] = field(default_factory=dict)
 
 

@@ -224,16 +224,23 @@ def test_a_receipt_that_shows_a_gap_is_reason_to_ask(bench: Bench) -> None:
     assert bench.request().statements[0].have == runs((1, 2), (3, 4))
 
 
-def test_a_receipt_in_another_epoch_settles_the_message_but_speaks_of_another_log(bench: Bench) -> None:
+def test_a_receipt_in_another_epoch_is_reason_to_ask_and_no_more(bench: Bench) -> None:
+    """The message goes again once the epoch is known."""
     synced(bench, 1)
     bench.write()
     bench.tick()
     bench.receive(receipts(1, epoch=8, first_seq=5))
-    assert not bench.store.load().outbox
+    assert len(bench.store.load().outbox) == 1
     assert bench.machine.holdings.by_channel["room"].have == runs((1, 2))
     bench.now += 2.0
     bench.tick()
-    assert bench.request().statements[0].epoch == EPOCH
+    request = bench.request()
+    assert request.statements[0].epoch == EPOCH
+    bench.receive(Delta(rid=request.rid, parts=(Part(channel="room", epoch=8, head=1),), more=False))
+    assert len([one for one in bench.frames() if isinstance(one, Messages)]) == 2
+    bench.receive(receipts(1, epoch=8, first_seq=5))
+    assert not bench.store.load().outbox
+    assert 5 in bench.machine.holdings.by_channel["room"].have
 
 
 def test_a_conflict_gives_a_new_number_above_all_that_were_used(bench: Bench) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tidelog.codec.dictionaries import trained
-from tidelog.replica.ports import BodyPart, Changes, Holding, Mark, OutboxEntry, Record, Store, Weight
+from tidelog.replica.ports import BodyPart, Changes, Copy, Holding, Mark, OutboxEntry, Record, Store, Weight
 from tidelog.replica.tokens import Token
-from tidelog.store import MemoryStore, SqliteStore
+from tidelog.store import MemoryStore, SqliteStore, epochs, memory
 from tidelog.wire.frames import KIND_STUB
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import EVERYTHING, RangeSet
@@ -328,3 +328,61 @@ def test_of_a_refused_message_it_stays(reopen: Reopen) -> None:
     assert store.got(STUB.digest) == STUB.size
     store.apply(Changes(settled=(2,)))
     assert store.got(STUB.digest) == 0
+
+
+def test_a_message_is_found_in_earlier_epochs_by_what_it_says(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(
+        Changes(
+            records=((1, record(5)), (1, record(7, body=b"other")), (2, record(6)), (3, record(5))),
+            written=(("room1", 1, 5, 40), ("room1", 1, 6, 41), ("nowhere", 1, 5, 42)),
+        )
+    )
+    store = reopen()
+    assert sorted(store.copies(record(5), 3)) == [Copy(1, 5, 40), Copy(2, 6, 0)]
+    assert store.copies(record(9, body=b"other"), 3) == [Copy(1, 7, 0)]
+    assert store.copies(record(9, body=b"unheard of"), 3) == []
+    assert store.copies(record(5, channel="nowhere"), 3) == []
+
+
+def test_among_many_records_a_message_is_looked_for_at_its_own_number(
+    reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (memory, epochs):
+        monkeypatch.setattr(module, "COPIES_MAX", 2)
+    store = reopen()
+    store.apply(Changes(records=tuple((1, record(seq)) for seq in (1, 2, 3))))
+    assert store.copies(record(2), 2) == [Copy(1, 2, 0)]
+    assert store.copies(record(4), 2) == []
+
+
+def test_what_the_device_wrote_is_told_by_its_numbers(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(
+        Changes(
+            records=(*tuple((1, record(seq)) for seq in range(1, 6)), (2, record(9))),
+            written=(*tuple(("room1", 1, seq, 50 - seq) for seq in range(1, 6)), ("room1", 2, 9, 60)),
+        )
+    )
+    store.apply(Changes(records=((1, record(3)),), dropped=(("room1", 1, RangeSet([(5, 6)])),)))
+
+    def ns(epoch: int, *, since: int = 0, above: int = 0, limit: int = 9) -> list[tuple[int, int]]:
+        found = store.own_earlier("room1", epoch, since=since, above=above, limit=limit)
+        assert all(one == record(copy.seq) for copy, one in found)
+        return [(copy.epoch, copy.n) for copy, _ in found]
+
+    assert ns(2) == [(1, 46), (1, 47), (1, 48), (1, 49)]
+    assert ns(2, since=1003) == [(1, 46), (1, 47)]
+    assert ns(2, above=47) == [(1, 48), (1, 49)]
+    assert ns(3, limit=1) == [(1, 46)]
+    assert ns(1) == [(2, 60)]
+    assert store.own_earlier("nowhere", 1, since=0, above=0, limit=9) == []
+
+
+def test_epochs_of_which_there_are_records_beside_the_holdings_are_told(reopen: Reopen) -> None:
+    store = reopen()
+    store.apply(Changes(records=((1, record(1)), (2, record(1)), (4, record(1, channel="room2")))))
+    store.apply(Changes(holdings=(Holding(channel="room1", epoch=2),)))
+    assert store.load().earlier == (("room1", 1), ("room2", 4))
+    store.apply(Changes(dropped=(("room1", 1, EVERYTHING),)))
+    assert reopen().load().earlier == (("room2", 4),)

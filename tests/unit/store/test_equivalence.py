@@ -20,7 +20,7 @@ from tidelog.wire.standings import Standing, Standings
 from tidelog.wire.stubs import Stub, stub_body
 
 CHANNELS = st.sampled_from(["room1", "dm/ann/bob", "zürich"])
-EPOCHS = st.integers(1, 2)
+EPOCHS = st.integers(1, 3)
 SEQS = st.integers(1, 12)
 NUMBERS = st.integers(1, 6)
 RANGES = st.lists(st.tuples(SEQS, st.integers(0, 5)), max_size=4).map(
@@ -40,10 +40,10 @@ RECORDS = st.builds(
     channel=CHANNELS,
     seq=SEQS,
     author=st.sampled_from(["ann", "bob"]),
-    time=st.integers(0, 2**53 - 1),
-    sent=st.integers(0, 2**53 - 1),
-    kind=st.integers(0, 255),
-    body=st.binary(max_size=4),
+    time=st.sampled_from([0, 5, 2**53 - 1]),
+    sent=st.sampled_from([0, 1, 2**53 - 1]),
+    kind=st.sampled_from([0, 1, 2, 255]),
+    body=st.binary(max_size=1),
     content_type=st.sampled_from(["", "text/plain"]),
 )
 HOLDINGS = st.builds(
@@ -98,6 +98,7 @@ CHANGES = st.builds(
     tokens=st.lists(TOKENS, max_size=3).map(tuple),
     marks=st.lists(MARKS, max_size=3).map(tuple),
     user=st.sampled_from(["", "", "ann"]),
+    written=st.lists(st.tuples(CHANNELS, EPOCHS, SEQS, NUMBERS), max_size=3).map(tuple),
 )
 
 
@@ -139,6 +140,23 @@ class TwoStores(RuleBasedStateMachine):
         assert weight == self.memory.weight(channel, epoch)
         bodies = [one.body for one in self.sqlite.records(channel, epoch, start=1, stop=2**53, limit=1000)]
         assert weight == Weight(records=len(bodies), body_bytes=sum(map(len, bodies)))
+
+    @rule(record=RECORDS, epoch=EPOCHS)
+    def find_copies(self, record: Record, epoch: int) -> None:
+        assert sorted(self.memory.copies(record, epoch)) == sorted(self.sqlite.copies(record, epoch))
+
+    @rule(channel=CHANNELS, epoch=EPOCHS, start=SEQS, above=NUMBERS, limit=st.integers(0, 3))
+    def find_own(self, channel: str, epoch: int, start: int, above: int, limit: int) -> None:
+        asked = {"since": start, "above": above - 1, "limit": limit}
+        # A number may be told of two records: those then come in either order.
+        mine = self.memory.own_earlier(channel, epoch, **asked)
+        assert [copy.n for copy, _ in mine] == [
+            copy.n for copy, _ in self.sqlite.own_earlier(channel, epoch, **asked)
+        ]
+        everything = {"since": start, "above": above - 1, "limit": 10**6}
+        assert self.memory.own_earlier(channel, epoch, **everything) == self.sqlite.own_earlier(
+            channel, epoch, **everything
+        )
 
     @rule(dictionary=DICTIONARIES)
     def look_up(self, dictionary: Dictionary) -> None:

@@ -145,6 +145,7 @@ def messages(draw: st.DrawFn) -> Messages:
             kind=draw(KINDS),
             sent=draw(TIMES),
             content_type=draw(CONTENT_TYPES),
+            epoch=draw(EPOCHS),
         )
         for n in draw(numbers(outbox).filter(bool))
     ]

@@ -106,3 +106,13 @@ def test_a_store_that_does_not_fit_is_told(
 ) -> None:
     outcome = tidelog("log", "--store", store, *words, "--json")
     assert (outcome.code, outcome.error["code"]) == (6, code)
+
+
+def test_what_is_left_of_earlier_epochs_is_shown_apart(tidelog: Command, store: Path) -> None:
+    opened = SqliteStore(store, device="phone")
+    opened.apply(Changes(records=((5, record("small", 9)), (6, record("small", 3)))))
+    opened.close()
+    assert shown(tidelog, store, "small") == [("small", 1), ("small", 2)]
+    assert shown(tidelog, store, "--stranded") == [("small", 9), ("small", 3)]
+    outcome = tidelog("log", "--stranded", "--tail", 3, "--device", "phone", "--store", store)
+    assert outcome.code == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tidelog.wire.topics import is_device
 from tidelog_service.embedded.acl import may_publish, may_receive, may_retain, may_subscribe
-from tidelog_service.engine.filters import is_filter, is_topic, matches
+from tidelog_service.engine.topic_filters import is_filter, is_topic, matches
 
 NAMES = st.sampled_from(
     ["tl1", "phone", "tab", "service", "msg", "put", "re", "sync", "status", "$SYS", "", "x"]

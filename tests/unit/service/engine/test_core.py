@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 
@@ -30,8 +31,16 @@ from tidelog_service.engine.accounts import Account
 from tidelog_service.engine.core import Engine, internal_fault
 from tidelog_service.engine.dictionaries import NoLibrary
 from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply
+from tidelog_service.engine.ports import Stand
 
 OUTBOX = b"\x01" * 4
+
+
+class Eyes(list[Stand]):
+    """A witness that remembers all it was told."""
+
+    def saw(self, stands: Iterable[Stand]) -> None:
+        self += stands
 
 
 @pytest.fixture
@@ -393,3 +402,17 @@ def _any_packet(rng: Random) -> Packet:
         payload[rng.randrange(len(payload))] = rng.randrange(256)
         return made._replace(payload=bytes(payload[: rng.randrange(len(payload) + 1)]))
     return made
+
+
+def test_a_witness_is_told_how_far_logs_have_come_once_that_is_on_disk(store: Shelf) -> None:
+    eyes = Eyes()
+    engine = Engine(store, witness=eyes)
+    engine.handle([message(1), message(2), message(1), message(3, channel="theirs")], 1_000)
+    assert eyes == [Stand(1, 7, 2)]
+    engine.handle([message(1), request()], 1_000)
+    store.failing = True
+    with pytest.raises(Unavailable):
+        engine.handle([message(4)], 1_000)
+    store.failing = False
+    engine.handle([message(4), message(1, device="cem-phone", channel="theirs")], 1_000)
+    assert eyes == [Stand(1, 7, 2), Stand(1, 7, 3), Stand(2, 7, 1)]

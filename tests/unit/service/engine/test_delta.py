@@ -189,6 +189,36 @@ def test_the_channel_written_last_comes_first() -> None:
     assert page.more
 
 
+def _floors(count: int) -> Shelf:
+    """So many channels of which everything below 5 is gone, and one that a large record is missing of."""
+    store = Shelf({f"c{n}": ("ann",) for n in range(count)} | {"room": ("ann",)})
+    for n in range(count):
+        store.fill(f"c{n}", [b"x"] * 5)
+        store.lift(f"c{n}", 5)
+    store.fill("room", [b"y" * 1_500, b"z" * 1_500])
+    return store
+
+
+@BOTH
+@pytest.mark.parametrize("count", [1, 20, 400])
+def test_floors_that_are_told_again_do_not_keep_records_out(count: int, encoding: Encoding) -> None:
+    """Floors enter no have-set, so each page would tell all of them."""
+    store = _floors(count)
+    have = {f"c{n}": runs((5, 6)) for n in range(count)} | {"room": EMPTY}
+    for _ in range(5):
+        statements = tuple(Statement(channel=name, epoch=EPOCH, have=seqs) for name, seqs in have.items())
+        delta = ask(store, SyncRequest(rid=1, statements=statements, page_bytes=2_048), encoding)
+        for part in delta.parts:
+            have[part.channel] |= RangeSet.of(seqs(part))
+        if not delta.more:
+            break
+    assert have["room"] == runs((1, 3))
+    assert not delta.more
+    statements = tuple(Statement(channel=name, epoch=EPOCH, have=seqs) for name, seqs in have.items())
+    again = ask(store, SyncRequest(rid=1, statements=statements, page_bytes=2_048), encoding)
+    assert {part.floor for part in again.parts if part.channel != "room"} == {5}
+
+
 @BOTH
 def test_a_record_larger_than_the_page_comes_alone(encoding: Encoding) -> None:
     page = ask(shelf(b"a", b"\xff" * 32_768, b"c"), SyncRequest(rid=5, page_bytes=256), encoding)

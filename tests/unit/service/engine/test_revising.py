@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -191,3 +192,14 @@ def test_what_the_deletes_of_one_batch_look_at_is_bounded(
     done = take(store, *[deleted(seqs((1, 7))) for _ in range(3)], deleted(seqs((1, 2))))
     assert [code for _, code in codes(done)] == [Code.DENIED, Code.BUSY, Code.BUSY, Code.BUSY]
     assert receipts(take(store, deleted(seqs((1, 6)))))
+
+
+@pytest.mark.parametrize("kind", [KIND_EDIT, KIND_DELETE])
+def test_what_names_the_numbers_of_another_epoch_does_nothing(store: Shelf, kind: int) -> None:
+    """After a restore they are other records."""
+    made = edited(seqs((1, 2))) if kind == KIND_EDIT else deleted(seqs((1, 2)))
+    stale = made._replace(message=replace(made.message, epoch=store.logs["room"].epoch + 1))
+    assert codes(take(store, stale)) == [(stale.message.n, Code.NO_RECORD)]
+    assert len(rows(store)) == 6
+    current = made._replace(message=replace(made.message, n=next(numbers), epoch=store.logs["room"].epoch))
+    assert receipts(take(store, current))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.topics import is_channel, is_user
-from tidelog_service.engine.filters import matches
 from tidelog_service.engine.rules import RULES_MAX, IngestRule, IngestRules, checked_filter
+from tidelog_service.engine.topic_filters import matches
 
 NAMES = st.text(alphabet="ab1 ü", min_size=1, max_size=4)
 

@@ -53,7 +53,7 @@ def test_the_bodies_of_erased_records_go_and_no_others(database: Database) -> No
         with database.transaction():
             store.attach(blob.id, channel, seq)
     with database.transaction():
-        store.erase(1, RangeSet([(2, LOG_STOP + 5)]))
+        assert store.erase(1, RangeSet([(2, LOG_STOP + 5)])) == blobs[1, 2].size + blobs[1, LOG_STOP - 1].size
     left = {key: store.of_record(*key) for key in blobs}
     assert left == {(1, 1): blobs[1, 1], (1, 2): None, (1, LOG_STOP - 1): None, (2, 1): blobs[2, 1]}
     assert database.fetch("SELECT count(*) FROM piece") == [(4,)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidelog_service.engine.filters import (
+from tidelog_service.engine.topic_filters import (
     captured,
     covers,
     is_filter,

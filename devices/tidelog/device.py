@@ -405,7 +405,7 @@ class Device:
         """Bring what this device lacks.
 
         With a filter only what passes all of it comes; the rest is still lacking, and not asked for: a later
-        push does not bring it. Edits and deletes pass whatever their kind.
+        push does not bring it. Edits, deletes and large bodies pass whatever their kind.
 
         Args:
             channels: names, or patterns of names as in MQTT; ``None`` for all that the user may read.

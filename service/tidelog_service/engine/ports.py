@@ -233,7 +233,7 @@ class Store(Protocol):
             channel_id: the channel.
             seqs: which ones; every run is finite.
             authors: users, one of whom wrote it; empty for all.
-            kinds: of one of which it is, or an edit or a delete; empty for all.
+            kinds: of one of which it is, or an edit, a delete or a stub; empty for all.
             count_max: stop after so many, at least 1.
             newest_first: from the largest seq down, else from the smallest up.
         """

@@ -7,7 +7,7 @@ from typing import Final
 
 from peewee import SQL, Expression, ModelSelect
 
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import Chosen
 from tidelog_service.store.database import Database
@@ -54,7 +54,7 @@ class Choosing:
         users = self._users(authors)
         if authors and not users:
             return Chosen(EMPTY, EMPTY)
-        kinds = sorted({*kinds, KIND_EDIT, KIND_DELETE}) if kinds else []
+        kinds = sorted({*kinds, KIND_EDIT, KIND_DELETE, KIND_STUB}) if kinds else []
         found: list[Run] = []
         left, rest = count_max, within(seqs)
         look = self._looked(channel_id, users, kinds, newest_first=newest_first)
@@ -63,7 +63,7 @@ class Choosing:
             found += passing.runs
             left -= passing.count
             if at is not None:
-                return Chosen(RangeSet(found), rest & _beyond(at, rest, newest_first=newest_first))
+                return Chosen(RangeSet(found), rest & _from(at, rest, newest_first=newest_first))
         return Chosen(RangeSet(found), EMPTY)
 
     def first_at(self, channel_id: int, run: Run, time: int) -> int:
@@ -87,7 +87,7 @@ class Choosing:
     def _looked(
         self, channel_id: int, users: Sequence[int], kinds: Sequence[int], *, newest_first: bool
     ) -> Callable[[Run | Pool, int], tuple[RangeSet, int | None]]:
-        """How to look at a piece: what passes of so many at most, and after which seq that ends early."""
+        """How to look at a piece: what passes of so many at most, and from which seq on nobody looked."""
 
         def look(piece: Run | Pool, left: int) -> tuple[RangeSet, int | None]:
             if not isinstance(piece, tuple):
@@ -133,10 +133,10 @@ def _query(form: _Form) -> ModelSelect[Record]:
 
 
 def _cut(seqs: Sequence[int], left: int) -> tuple[RangeSet, int | None]:
-    """The first so many, in their order; and the last of them where there are more."""
+    """The first so many, in their order; and the first of those left out, where there are more."""
     if len(seqs) <= left:
         return RangeSet.of(seqs), None
-    return RangeSet.of(seqs[:left]), seqs[left - 1] if left else seqs[0]
+    return RangeSet.of(seqs[:left]), seqs[left]
 
 
 def _without(
@@ -146,14 +146,15 @@ def _without(
     whole = RangeSet([run])
     end = others[-1] if len(others) == _EXCLUDED_MAX else None
     if end is not None:
-        whole -= _beyond(end, whole, newest_first=newest_first)
+        whole -= _from(end, whole, newest_first=newest_first)
     passing = whole - RangeSet.of(others)
     if passing.count <= left:
         return passing, end
     some = passing.newest(left) if newest_first else passing.oldest(left)
-    return some, some.runs[0][0] if newest_first else some.stop - 1
+    more = passing - some
+    return some, more.stop - 1 if newest_first else more.runs[0][0]
 
 
-def _beyond(seq: int, seqs: RangeSet, *, newest_first: bool) -> RangeSet:
-    """The seqs that come after this one."""
-    return RangeSet([(0, seq) if newest_first else (seq + 1, max(seqs.stop, seq + 1))])
+def _from(seq: int, seqs: RangeSet, *, newest_first: bool) -> RangeSet:
+    """This seq and those that come after it."""
+    return RangeSet([(0, seq + 1) if newest_first else (seq, max(seqs.stop, seq + 1))])

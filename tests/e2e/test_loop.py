@@ -190,7 +190,6 @@ def test_later_features_say_so(stack: Stack) -> None:
     stack.start()
     with stack.device("aphone") as phone:
         for call in (
-            lambda: phone.sync(max_body=2_000),
             lambda: phone.mark_read("room1", 1),
             phone.audit,
         ):

@@ -76,6 +76,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # The body's id, and the offset in the lower 32 bits.
         "CREATE TABLE pieces (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     ),
+    ("ALTER TABLE records ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
 )
 """Statements of each step, run in one transaction."""
 

@@ -67,6 +67,11 @@ class Row(NamedTuple):
     content_type: str
     body: bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
 
 class NewRow(NamedTuple):
     """A record to store."""

@@ -301,3 +301,15 @@ def test_of_a_refused_message_it_stays(reopen: Reopen) -> None:
     assert store.got(STUB.digest) == STUB.size
     store.apply(Changes(settled=(2,)))
     assert store.got(STUB.digest) == 0
+
+
+def test_a_record_of_which_the_beginning_came_may_become_whole(reopen: Reopen) -> None:
+    store = reopen()
+    cut = replace(record(1), left_out=900)
+    store.apply(Changes(records=((7, cut), (7, record(2)))))
+    assert reopen().records("room1", 7, start=1, stop=3, limit=9) == [cut, record(2)]
+    whole = replace(cut, body=b"hello" * 181, left_out=0)
+    store = reopen()
+    store.apply(Changes(records=((7, whole),)))
+    assert store.records("room1", 7, start=1, stop=2, limit=9) == [whole]
+    assert store.weight("room1", 7).body_bytes == 910

@@ -36,17 +36,6 @@ def not_yet(what: str) -> NoReturn:
     raise UsageError(f"{what} is not in this version", code="unsupported", hint=hint)
 
 
-def refuse_later(**arguments: object) -> None:
-    """Refuse arguments of `Device.sync` that a later version brings, where they are given.
-
-    Raises:
-        UsageError: one is (``unsupported``).
-    """
-    for name, value in arguments.items():
-        if value is not None:
-            not_yet(f"sync({name}=...)")
-
-
 def offered_codecs(codec: str) -> tuple[int, ...]:
     """What to offer in requests: all, or the one that was named.
 

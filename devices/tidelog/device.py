@@ -35,7 +35,6 @@ from tidelog.arguments import (
     checked_seqs,
     not_yet,
     offered_codecs,
-    refuse_later,
 )
 from tidelog.bodies import Progress, as_sent, follow, held_record, pieces
 from tidelog.callbacks import Callbacks
@@ -442,7 +441,7 @@ class Device:
         """Bring what this device lacks.
 
         With a filter only what passes all of it comes; the rest is still lacking, and not asked for: a later
-        push does not bring it. Edits and deletes pass whatever their kind.
+        push does not bring it. Edits, deletes and large bodies pass whatever their kind.
 
         Args:
             channels: names, or patterns of names as in MQTT; ``None`` for all that the user may read.
@@ -455,7 +454,8 @@ class Device:
             max_bytes: what the whole may take, at least 256: MQTT bytes both ways, headers included. It is
                 never exceeded; what had to be sent again after a loss is reported beside it. What the device
                 has then is what comes first in ``order``, and the report says that it is not complete.
-            max_body: not in this version.
+            max_body: of a body of more bytes, at least 1,024, only the beginning comes, up to 512 bytes. The
+                record says that it is not whole, and `fetch_body` brings all of it.
             order: what comes first: the newest records or the oldest, of all channels together; or
                 ``"channels"``, one channel after the other as they are named, the newest of each first.
             mode: ``"delta"`` says what the device has, and gets the rest. ``"manifest"`` does not say it: the
@@ -473,10 +473,9 @@ class Device:
             ProtocolError: the service's answers do not converge.
             UsageError: an argument is not valid or not in this version.
         """
-        refuse_later(max_body=max_body)
         choice = chosen(
             channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
-            kinds=kinds, order=order,
+            kinds=kinds, max_body=max_body, order=order,
         )  # fmt: skip
         job = self._job(choice)
         job.wanted_only, job.max_bytes = wanted, checked_budget(max_bytes)
@@ -494,6 +493,7 @@ class Device:
         newest: int | None = None,
         authors: Sequence[str] | None = None,
         kinds: Sequence[int] | None = None,
+        max_body: int | None = None,
         timeout: float = 30.0,
     ) -> Preview:
         """What a `sync` with these arguments would bring and take; it takes some 80 bytes to hear.
@@ -506,6 +506,7 @@ class Device:
             newest: of each channel.
             authors: users.
             kinds: kinds.
+            max_body: of larger bodies only the beginning counts.
             timeout: seconds for the whole.
 
         Raises:
@@ -514,7 +515,7 @@ class Device:
         job = self._job(
             chosen(
                 channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
-                kinds=kinds,
+                kinds=kinds, max_body=max_body,
             )
         )  # fmt: skip
         job.survey = Survey(depth=Depth.PREVIEW)
@@ -629,7 +630,7 @@ class Device:
     def fetch_body(
         self, channel: str, seq: int, *, progress: Progress | None = None, timeout: float = 30.0
     ) -> bytes:
-        """The whole body of a record; a large one is brought from the service, piece by piece.
+        """The whole body of a record; what of it is not on the device comes from the service, piece by piece.
 
         What came is kept in the store: after a cut it goes on from there, and another call costs nothing.
 
@@ -683,12 +684,13 @@ class Device:
     def _body(self, channel: str, seq: int, progress: Progress | None, timeout: float) -> Iterable[bytes]:
         record, epoch = held_record(self._store, self._holding(channel), seq)
         stub = stub_of(record.kind, record.body)
-        if stub is None:
-            return [shown(record).body]
-        if self._store.got(stub.digest) < stub.size:
+        if not (record.whole if stub is None else self._store.got(stub.digest) == stub.size):
             job = BodyJob(id=next(self._job_ids), channel=channel, epoch=epoch, seq=seq, stub=stub)
             self._bring(job, progress, timeout)
-        return pieces(self._store, stub)
+        if stub is not None:
+            return pieces(self._store, stub)
+        record, _ = held_record(self._store, self._holding(channel), seq)
+        return [shown(record).body]
 
     def _bring(self, job: BodyJob, progress: Progress | None, timeout: float) -> None:
         self.connect(timeout)

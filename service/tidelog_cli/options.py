@@ -162,3 +162,13 @@ Kinds = Annotated[
         rich_help_panel=_CHOICE_PANEL,
     ),
 ]
+
+MaxBody = Annotated[
+    int | None,
+    typer.Option(
+        "--max-body",
+        metavar="BYTES",
+        help="Of larger bodies only the beginning; at least 1024. `tidelog body` brings the rest.",
+        rich_help_panel=_CHOICE_PANEL,
+    ),
+]

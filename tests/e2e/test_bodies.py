@@ -118,3 +118,27 @@ def test_what_is_larger_than_the_service_takes_is_refused_at_once(stack: Stack) 
         (entry,) = phone.outbox()
         assert (entry.rejected, entry.left_out) == ("limit", (16 << 20) - 15)
         phone.discard(entry.n)
+
+
+def test_larger_bodies_may_come_by_their_beginnings(stack: Stack) -> None:
+    stack.start()
+    text = "".join(random.Random(2).choices("abcdefgh \u00e9", k=20_000))
+    with stack.device("aphone") as phone, stack.device("bphone", live=False) as other:
+        for one in ("small", text):
+            phone.send("room1", one).result(timeout=10)
+        preview = other.preview(max_body=1_024)
+        report = other.sync(max_body=1_024)
+        assert (preview.records, report.records) == (2, 2)
+        assert preview.bytes == pytest.approx(report.bytes_up + report.bytes_down, rel=0.1)
+        assert report.bytes_down < 900
+        small, large = other.records("room1")
+        assert (small.text, small.whole) == ("small", True)
+        assert (large.size, large.whole) == (len(text.encode()), False)
+        assert text.startswith(large.text)
+        assert other.fetch_body("room1", 2).decode() == text
+        assert [one.text for one in other.records("room1")] == ["small", text]
+        phone.edit("room1", 2, text[::-1]).result(timeout=10)
+        other.sync(max_body=1_024)
+        (_, edited) = other.records("room1")
+        assert (edited.size, edited.whole) == (len(text.encode()), False)
+        assert other.fetch_body("room1", 3).decode() == text[::-1]

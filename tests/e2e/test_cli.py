@@ -464,3 +464,8 @@ def test_a_device_hears_what_a_sync_takes_and_chooses(tidelog: Shell) -> None:
         assert nothing["records"] == 0
         tidelog("sync", "--as", "pad", "--channel", "room#", code=2)
         assert tidelog.json("sync", "--as", "pad", "--manifest")["records"] == 3
+        tidelog("send", "room1", "long " * 1_000, "--as", "phone")
+        found = tidelog.json("preview", "--as", "pad", "--max-body", "1024")
+        assert (found["records"], found["body_bytes"]) == (1, 512)
+        assert tidelog.json("sync", "--as", "pad", "--max-body", "1024")["records"] == 1
+        assert len(tidelog("body", "room1", "6", "--as", "pad").strip()) >= 4_999

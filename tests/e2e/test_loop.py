@@ -189,13 +189,9 @@ def test_a_revoked_device_gets_nothing_more_within_a_second(stack: Stack) -> Non
 def test_later_features_say_so(stack: Stack) -> None:
     stack.start()
     with stack.device("aphone") as phone:
-        for call in (
-            lambda: phone.sync(max_body=2_000),
-            phone.audit,
-        ):
-            with pytest.raises(UsageError) as refused:
-                call()
-            assert refused.value.code == "unsupported"
+        with pytest.raises(UsageError) as refused:
+            phone.audit()
+        assert refused.value.code == "unsupported"
 
 
 def test_what_was_edited_or_deleted_is_so_everywhere(stack: Stack) -> None:

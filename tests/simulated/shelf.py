@@ -216,7 +216,7 @@ class Shelf:
             for seq in sorted(kept, reverse=newest_first)
             if seq in seqs
             and (not authors or kept[seq].author in authors)
-            and (not kinds or kept[seq].kind in {*kinds, 1, 2})
+            and (not kinds or kept[seq].kind in {*kinds, 1, 2, 3})
         ]
         if len(passing) <= count_max:
             return Chosen(RangeSet.of(passing), EMPTY)

@@ -309,7 +309,11 @@ class Stage:
         terminal = self.terminals[device]
         record, _ = held_record(terminal.store, terminal.machine.holdings.get(channel), int(seq))
         stub = stub_of(record.kind, record.body)
-        assert stub is not None
+        if stub is None:
+            shown = trace_record(record)
+            same = shown.body == _file(shown.size)[: len(shown.body)]
+            self._lines.append(f"{len(shown.body)} of {shown.size} bytes, {'as sent' if same else 'others'}")
+            return
         got = terminal.store.got(stub.digest)
         same = b"".join(pieces(terminal.store, stub)) == _file(stub.size)[:got]
         self._lines.append(f"{got} of {stub.size} bytes, {'as sent' if same else 'others'}")
@@ -404,7 +408,7 @@ class Stage:
     def _device_choose(self, device: str, *words: str) -> None:
         """``DEVICE choose [mode=manifest|preview|list] [newest=N] [authors=A,B] [kinds=0,16] [PATTERN...]``.
 
-        Also ``since=S`` and ``until=S``, in seconds from the beginning.
+        Also ``since=S`` and ``until=S``, in seconds from the beginning, and ``max_body=N``.
         """
         said = dict(_setting(word) for word in words if "=" in word)
         chosen = Filter(
@@ -414,6 +418,7 @@ class Stage:
             authors=tuple(filter(None, said.get("authors", "").split(","))),
             kinds=tuple(map(int, filter(None, said.get("kinds", "").split(",")))),
             patterns=tuple(word for word in words if "=" not in word),
+            max_body=int(said.get("max_body", 0)),
         )
         mode = said.get("mode", "delta")
         if device in self.plains:

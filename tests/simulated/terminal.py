@@ -127,7 +127,6 @@ class Terminal:
         """The application wants the body of a record that it holds."""
         record, epoch = held_record(self.store, self.machine.holdings.get(channel), seq)
         stub = stub_of(record.kind, record.body)
-        assert stub is not None
         job = BodyJob(id=next(self._jobs), channel=channel, epoch=epoch, seq=seq, stub=stub)
         self.fetches.add(job.id)
         self.do(lambda machine: machine.fetch_body(job))

@@ -250,6 +250,7 @@ def _query(frame: Query) -> list[str]:
         "authors": " ".join(frame.filter.authors),
         "kinds": " ".join(map(str, frame.filter.kinds)),
         "channels": " ".join(frame.filter.patterns),
+        "bodies up to": frame.filter.max_body or "",
         "after": f"{frame.after.channel} {frame.after.seq}" if frame.after else "",
     }
     told = [f"{name} {value}" for name, value in said.items() if value]

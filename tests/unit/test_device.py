@@ -276,7 +276,7 @@ def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) 
         (lambda phone: phone.sync(channels=[f"room{n}" for n in range(4_097)]), "limit"),
         (lambda phone: phone.sync(max_bytes=255), "budget"),
         (lambda phone: phone.sync(max_bytes=0), "budget"),
-        (lambda phone: phone.sync(max_body=300), "unsupported"),
+        (lambda phone: phone.sync(max_body=300), "limit"),
         (lambda phone: phone.edit("room1", 1, "x"), "no_record"),
         (lambda phone: phone.edit("a/#", 1, "x"), "channel_name"),
         (lambda phone: phone.fetch_body("room1", 1), "no_record"),

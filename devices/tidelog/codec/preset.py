@@ -20,11 +20,21 @@ from tidelog.wire.limits import (
 
 
 class Held(NamedTuple):
-    """A record that both sides hold."""
+    """A record that both sides hold.
+
+    Attributes:
+        left_out: bytes of the body that are not in ``body``: of a large one a device may hold less.
+    """
 
     seq: int
     time: int
     body: bytes
+    left_out: int = 0
+
+    @property
+    def primes(self) -> bool:
+        """Whether the body is small enough for the text."""
+        return len(self.body) + self.left_out <= PARCEL_BODY_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +67,19 @@ def walk(newest_first: Iterable[Held]) -> Preset | None:
     taken: list[Held] = []
     size, full = 0, False
     for record in islice(newest_first, PARCEL_CONTEXT_RECORDS_MAX + 1):
-        size += _cost(record.body)
+        size += _cost(record)
         full = size > PARCEL_CONTEXT_BYTES_MAX or len(taken) == PARCEL_CONTEXT_RECORDS_MAX
         if full:
             break
         taken.append(record)
     if not taken:
         return None
-    short = [record.body for record in reversed(taken) if len(record.body) <= PARCEL_BODY_BYTES_MAX]
+    short = [record.body for record in reversed(taken) if record.primes]
     return Preset(
         text=bodies.joined(short), time=taken[0].time, seqs=tuple(record.seq for record in taken), full=full
     )
 
 
-def _cost(body: bytes) -> int:
+def _cost(record: Held) -> int:
     """Bytes in the text; a body that is too large for it counts too, or a walk over such would not end."""
-    return bodies.size(body) if len(body) <= PARCEL_BODY_BYTES_MAX else PARCEL_BODY_BYTES_MAX
+    return bodies.size(record.body) if record.primes else PARCEL_BODY_BYTES_MAX

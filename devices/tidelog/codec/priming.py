@@ -29,7 +29,7 @@ _DEFLATE: Final = Deflate()
 
 
 class Held(Protocol):
-    """A record as either side holds it, with its whole body."""
+    """A record as either side holds it, with its whole body unless that is too large to prime."""
 
     @property
     def seq(self) -> int:
@@ -63,7 +63,12 @@ class Held(Protocol):
 
     @property
     def body(self) -> bytes:
-        """All of it."""
+        """All of it, or its beginning."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole body."""
         ...
 
 
@@ -126,7 +131,7 @@ def _history(context: Sequence[Held]) -> Line:
 
 
 def _dictionary(context: Sequence[Held]) -> bytes:
-    return bodies.joined(held.body for held in context if len(held.body) <= CONTEXT_BODY_BYTES_MAX)
+    return bodies.joined(held.body for held in context if held.size <= CONTEXT_BODY_BYTES_MAX)
 
 
 def _named(channel: str, told: Sequence[Item], metas: Sequence[Meta]) -> list[tuple[str, int, Meta]]:

@@ -1,16 +1,19 @@
-"""Large bodies on their way down: a portion at a time, each in the store before the next is asked for.
+"""Bodies on their way down, a portion at a time (SPEC.md, "Large bodies", "Ask").
 
-See SPEC.md, "Large bodies". So a cut costs the portion in flight, and what is whole is never asked for again.
+Of a large one each is in the store before the next is asked for: a cut costs the portion in flight, and what
+is whole is never asked for again. One of which the log has all, and the device the beginning, is put into its
+record once it is whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
-from tidelog.replica.ports import BodyPart, Shelf
+from tidelog.replica.ports import BodyPart, Record, Shelf
+from tidelog.replica.revisions import shown
 from tidelog.replica.steps import BodyCame, BodyEnded, Chance, Effects
 from tidelog.replica.tuning import BUSY_SECONDS, Tuning, backoff
 from tidelog.wire.errors import Code, TidelogError, error_for
@@ -34,14 +37,16 @@ class BodyJob:
         channel: the channel's name.
         epoch: of the log, as the device knows it.
         seq: the record's number.
-        stub: what the record says of the body.
+        stub: what the record says of a large body; ``None`` for one that the log has.
+        came: what came of such a one.
     """
 
     id: int
     channel: str
     epoch: int
     seq: int
-    stub: Stub
+    stub: Stub | None
+    came: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(slots=True)
@@ -100,23 +105,33 @@ class Downloads:
 
         What this very step brought is not in the store yet: the next one asks for what follows.
         """
-        if effects.parts:
+        if effects.parts or effects.records:
             return None
         while self._jobs and self._open.due <= now:
             job = next(iter(self._jobs.values()))
-            if self._shelf is None or not self._is_held(job, self._shelf):
+            record = self._record(job)
+            if record is None or self._shelf is None:
                 # What came of it went with the record: it would come again and again.
                 self._end(job, effects, error_for(Code.NO_RECORD, "the record is not on this device"))
                 continue
-            offset = self._shelf.got(job.stub.digest)
-            if offset < job.stub.size:
+            offset = self._offset(job, record, self._shelf)
+            if offset is not None:
                 return self._ask(job, offset, now)
             self._end(job, effects)
         return None
 
-    def _is_held(self, job: BodyJob, shelf: Shelf) -> bool:
-        found = shelf.records(job.channel, job.epoch, start=job.seq, stop=job.seq + 1, limit=1)
-        return any(stub_of(record.kind, record.body) == job.stub for record in found)
+    def _offset(self, job: BodyJob, record: Record, shelf: Shelf) -> int | None:
+        """Where to go on; ``None`` where all of it is there."""
+        if job.stub is None:
+            return None if record.whole else len(job.came)
+        got = shelf.got(job.stub.digest)
+        return got if got < job.stub.size else None
+
+    def _record(self, job: BodyJob) -> Record | None:
+        if self._shelf is None:
+            return None
+        found = self._shelf.records(job.channel, job.epoch, start=job.seq, stop=job.seq + 1, limit=1)
+        return next((one for one in found if stub_of(one.kind, one.body) == job.stub), None)
 
     def take(self, portion: Portion, effects: Effects) -> bool:
         """Take a portion into the store.
@@ -128,20 +143,47 @@ class Downloads:
         if job is None or self._shelf is None or not portion.rid or portion.rid != self._open.rid:
             return False
         self._open = _Open()
+        if job.stub is None:
+            self._take_inline(job, portion, effects)
+            return True
         stub, got = job.stub, self._shelf.got(job.stub.digest)
         if portion.offset != got or not portion.data or got == stub.size:
             return True
         stop = got + len(portion.data)
         if portion.size != stub.size or (stop == stub.size and not self._is_right(stub, got, portion.data)):
             effects.spoilt.append(stub.digest)
-            text = f"what came is not the body of {job.channel!r} {job.seq}"
-            self._end(job, effects, error_for(Code.BLOB, text))
+            self._spoil(job, effects)
             return True
         effects.parts.append(BodyPart(stub.digest, stub.size, got, portion.data))
         effects.events.append(BodyCame(job=job.id, got=stop, size=stub.size))
         if stop == stub.size:
             self._end(job, effects)
         return True
+
+    def _take_inline(self, job: BodyJob, portion: Portion, effects: Effects) -> None:
+        """Take a portion of a body that the log has; the record is put anew once that is whole."""
+        record = self._record(job)
+        if record is None or portion.offset != len(job.came) or not portion.data:
+            return
+        job.came.extend(portion.data)
+        beginning = shown(record)
+        if portion.size != beginning.size:
+            self._spoil(job, effects)
+            return
+        effects.events.append(BodyCame(job=job.id, got=len(job.came), size=portion.size))
+        if len(job.came) < portion.size:
+            return
+        whole = bytes(job.came)
+        if body_digest([whole]) != portion.digest or not whole.startswith(beginning.body):
+            self._spoil(job, effects)
+            return
+        before = record.body[: len(record.body) - len(beginning.body)]
+        effects.records.append((job.epoch, replace(record, body=before + whole, left_out=0)))
+        self._end(job, effects)
+
+    def _spoil(self, job: BodyJob, effects: Effects) -> None:
+        text = f"what came is not the body of {job.channel!r} {job.seq}"
+        self._end(job, effects, error_for(Code.BLOB, text))
 
     def refused(self, fault: Fault, now: float, effects: Effects) -> bool:
         """Take a fault that answers the last request; whether it does."""

@@ -88,4 +88,4 @@ class ShelfHeld:
     def _entry(self, record: Record) -> Entry:
         lag = record.sent - record.time
         meta = self._rule.told(Meta(record.author, record.time, record.kind, lag, record.content_type))
-        return Entry(record.channel, record.seq, meta, record.body, len(record.body))
+        return Entry(record.channel, record.seq, meta, record.body, record.size)

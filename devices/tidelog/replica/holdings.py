@@ -165,4 +165,5 @@ def _record(channel: str, record: WireRecord) -> Record:
         kind=record.kind,
         body=record.body,
         content_type=record.content_type,
+        left_out=record.size - len(record.body),
     )

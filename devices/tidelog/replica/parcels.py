@@ -133,7 +133,7 @@ def _newest(shelf: Shelf, holding: Holding, runs: int) -> Iterator[Held]:
             low = max(lowest, at - _READ_RECORDS)
             found = shelf.records(holding.channel, holding.epoch, start=low, stop=at, limit=_READ_RECORDS)
             yield from (
-                Held(record.seq, record.time, record.body)
+                Held(record.seq, record.time, record.body, record.left_out)
                 for record in reversed(found)
                 if record.kind != KIND_DELETE
             )

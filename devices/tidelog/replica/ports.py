@@ -15,7 +15,8 @@ from tidelog.wire.ranges import EMPTY, EVERYTHING, RangeSet
 class Record:
     """One record of a log, as the application sees it.
 
-    A large body is not in it, but for its beginning; `tidelog.device.Device.fetch_body` brings it.
+    Of a large body, and of one above ``max_body``, it has the beginning; `tidelog.device.Device.fetch_body`
+    brings all of it.
 
     Attributes:
         channel: the channel's name.
@@ -29,7 +30,7 @@ class Record:
         edited: the service's clock when it was last edited, Unix milliseconds; 0 for never.
         voids: half-open ranges of seqs of records that are no more: of an edited one all that it was before,
             of a delete what it is about.
-        left_out: how many bytes of the body are not in ``body``: those of a large one after its beginning.
+        left_out: how many bytes of the body are not in ``body``: those after its beginning.
     """
 
     channel: str
@@ -285,7 +286,9 @@ class Shelf(Protocol):
     def own_earlier(
         self, channel: str, epoch: int, *, since: int, above: int, limit: int
     ) -> list[tuple[Copy, Record]]:
-        """Messages of other epochs of a channel that this device wrote, by number; no edits or deletes.
+        """Messages of other epochs of a channel that this device wrote, by number.
+
+        No edits or deletes, and none of which only the beginning is here.
 
         Args:
             channel: the channel's name.

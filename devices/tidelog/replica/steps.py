@@ -125,7 +125,7 @@ class Preview:
     Attributes:
         records: how many records.
         bytes: MQTT bytes both ways, headers included, about.
-        body_bytes: of the whole bodies.
+        body_bytes: of the bodies, as far as they would come.
         rounds: requests.
     """
 

@@ -162,6 +162,7 @@ def wanted_question(
         channels=tuple(one.channel for one in statements),
         rule=replace(aim.rule, newest=0),
         dictionary=ability.dictionary,
+        filter=Filter(max_body=aim.filter.max_body) if aim.filter and aim.filter.max_body else None,
     )
 
 

@@ -79,7 +79,7 @@ class Bodies:
 
     def put(self, rows: Iterable[RecordRow]) -> None:
         """Records are there."""
-        for channel_id, epoch, seq, _, _, _, kind, _, body in rows:
+        for channel_id, epoch, seq, _, _, _, kind, _, body, _ in rows:
             self._refer(channel_id, epoch, seq, kind, body)
 
     def keep(self, parts: Iterable[BodyPart]) -> None:

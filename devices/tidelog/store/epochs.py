@@ -18,9 +18,11 @@ _OTHERS = """SELECT channel_id, epoch, records FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch <> ? AND records > 0"""
 _SAME = """SELECT epoch, seq, n FROM records
     WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?
-    AND author = ? AND sent = ? AND kind = ? AND content_type = ? AND body = ? ORDER BY seq LIMIT 1"""
+    AND author = ? AND sent = ? AND kind = ? AND content_type = ? AND body = ? AND left_out = ?
+    ORDER BY seq LIMIT 1"""
 _WRITTEN = """SELECT epoch, n, seq, author, time, sent, kind, content_type, body FROM records
-    WHERE channel_id = ? AND epoch = ? AND time >= ? AND n > ? AND kind NOT IN (1, 2) ORDER BY n LIMIT ?"""
+    WHERE channel_id = ? AND epoch = ? AND time >= ? AND n > ? AND kind NOT IN (1, 2) AND left_out = 0
+    ORDER BY n LIMIT ?"""
 
 
 def number(connection: sqlite3.Connection, written: Iterable[tuple[str, int, int, int]]) -> None:
@@ -35,7 +37,7 @@ def earlier(connection: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
 
 def copies(connection: sqlite3.Connection, record: Record, epoch: int) -> list[Copy]:
     """See `Shelf.copies`; a look at one key in each other epoch, where there are any."""
-    said = (record.author, record.sent, record.kind, record.content_type, record.body)
+    said = (record.author, record.sent, record.kind, record.content_type, record.body, record.left_out)
     found: list[Copy] = []
     for channel_id, other, count in connection.execute(_OTHERS, (record.channel, epoch)).fetchall():
         runs = [(record.seq, record.seq + 1)] + ([(0, SEQ_STOP)] if count <= COPIES_MAX else [])
@@ -62,6 +64,6 @@ def own_earlier(
     found: list[tuple[Copy, Record]] = []
     for channel_id, other, _ in connection.execute(_OTHERS, (channel, epoch)).fetchall():
         for of, n, *row in connection.execute(_WRITTEN, (channel_id, other, *bounds)):
-            record = rows.record(channel, (row[0], row[1], row[2], row[3], row[4], row[5], row[6]))
+            record = rows.record(channel, (row[0], row[1], row[2], row[3], row[4], row[5], row[6], 0))
             found.append((Copy(of, record.seq, n), record))
     return sorted(found, key=lambda one: (one[0].n, one[0]))[:limit]

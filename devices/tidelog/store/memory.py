@@ -72,9 +72,14 @@ class _Log:
         return next((seq for seq in self.seqs if _said(self.records[seq]) == _said(record)), 0)
 
 
-def _said(record: Record) -> tuple[str, int, int, str, bytes]:
+def _is_own_message(record: Record, since: int) -> bool:
+    """Whether a record that this device wrote is one that it can send again."""
+    return record.time >= since and record.kind not in REVISIONS and not record.left_out
+
+
+def _said(record: Record) -> tuple[str, int, int, str, bytes, int]:
     """What makes two records the same message, whatever their numbers."""
-    return record.author, record.sent, record.kind, record.content_type, record.body
+    return record.author, record.sent, record.kind, record.content_type, record.body, record.left_out
 
 
 class MemoryStore:
@@ -174,7 +179,7 @@ class MemoryStore:
                 (Copy(of, seq, n), log.records[seq])
                 for of, log in self._others(channel, epoch)
                 for seq, n in log.numbers.items()
-                if log.records[seq].time >= since and n > above and log.records[seq].kind not in REVISIONS
+                if n > above and _is_own_message(log.records[seq], since)
             ]
             return sorted(found, key=lambda one: (one[0].n, one[0]))[: max(limit, 0)]
 

@@ -12,8 +12,8 @@ from tidelog.wire import runs, standings
 from tidelog.wire.limits import RUNS_MAX
 from tidelog.wire.ranges import RangeSet, Run
 
-RecordRow = tuple[int, int, int, str, int, int, int, str, bytes]
-"""``channel_id, epoch, seq, author, time, sent, kind, content_type, body``."""
+RecordRow = tuple[int, int, int, str, int, int, int, str, bytes, int]
+"""``channel_id, epoch, seq, author, time, sent, kind, content_type, body, left_out``."""
 
 
 def record_row(channel_id: int, epoch: int, record: Record) -> RecordRow:
@@ -28,6 +28,7 @@ def record_row(channel_id: int, epoch: int, record: Record) -> RecordRow:
         record.kind,
         record.content_type,
         record.body,
+        record.left_out,
     )
 
 
@@ -36,9 +37,9 @@ def body_size(row: RecordRow) -> int:
     return len(row[8])
 
 
-def record(channel: str, row: tuple[int, str, int, int, int, str, bytes]) -> Record:
-    """The record of a row ``seq, author, time, sent, kind, content_type, body``."""
-    seq, author, time, sent, kind, content_type, body = row
+def record(channel: str, row: tuple[int, str, int, int, int, str, bytes, int]) -> Record:
+    """The record of a row ``seq, author, time, sent, kind, content_type, body, left_out``."""
+    seq, author, time, sent, kind, content_type, body, left_out = row
     return Record(
         channel=channel,
         seq=seq,
@@ -48,6 +49,7 @@ def record(channel: str, row: tuple[int, str, int, int, int, str, bytes]) -> Rec
         kind=kind,
         content_type=content_type,
         body=body,
+        left_out=left_out,
     )
 
 

@@ -92,6 +92,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE records ADD COLUMN n INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE outbox ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
+    ("ALTER TABLE records ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
 )
 """Statements of each step, run in one transaction."""
 

@@ -19,13 +19,14 @@ from tidelog.wire.errors import UsageError
 from tidelog.wire.limits import OUTBOX_ID_BYTES
 from tidelog.wire.ranges import RangeSet
 
-_PUT_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+_PUT_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
     ON CONFLICT (channel_id, epoch, seq) DO NOTHING"""
-_REPLACE_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+_REPLACE_RECORD = """INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
     ON CONFLICT (channel_id, epoch, seq) DO UPDATE SET author = excluded.author, time = excluded.time,
-    sent = excluded.sent, kind = excluded.kind, content_type = excluded.content_type, body = excluded.body"""
+    sent = excluded.sent, kind = excluded.kind, content_type = excluded.content_type, body = excluded.body,
+    left_out = excluded.left_out"""
 _DROP = "DELETE FROM records WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"
-_READ = """SELECT seq, author, time, sent, kind, content_type, body FROM records
+_READ = """SELECT seq, author, time, sent, kind, content_type, body, left_out FROM records
     WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"""
 _WEIGH = """SELECT count(*), coalesce(sum(length(body)), 0) FROM records
     WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"""

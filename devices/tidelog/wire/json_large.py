@@ -57,7 +57,8 @@ def written(frame: Ask | Chunk | Portion | Upload) -> dict[str, JsonValue]:
             return {"type": "chunk", "id": frame.rid, "digest": digest, "size": frame.size, **told}
         case Portion():
             told = _told(frame.offset, frame.data)
-            return {"type": "portion", "id": frame.rid, "size": frame.size, **told}
+            of_whole: dict[str, JsonValue] = {"digest": frame.digest.hex()} if frame.digest else {}
+            return {"type": "portion", "id": frame.rid, "size": frame.size, **told, **of_whole}
         case Upload():
             return {"type": "upload", "id": frame.rid, **_told(frame.offset, b"")}
 
@@ -110,6 +111,7 @@ def to_portion(given: Object) -> Portion:
         size=fields.large_bytes(given.take("size"), "size"),
         offset=_offset(given),
         data=_data(given),
+        digest=given.optional("digest", _digest, b""),
     )
     given.done()
     return checked_portion(frame)

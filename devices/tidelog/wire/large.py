@@ -13,7 +13,7 @@ from tidelog.wire.limits import CHUNK_GRAIN_BYTES, PAGE_BYTES_DEFAULT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A device asks for a portion of a large body.
+    """A device asks for a portion of a body that it does not have all of.
 
     Attributes:
         rid: the request's id, echoed in the answer.
@@ -34,19 +34,21 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """A portion of a large body.
+    """A portion of a body.
 
     Attributes:
         rid: the request's id.
         size: bytes of the whole body.
         offset: bytes before this portion.
         data: the portion; empty only where nothing follows the offset.
+        digest: of the whole body, where no stub tells it; else empty.
     """
 
     rid: int
     size: int
     offset: int = 0
     data: bytes = field(default=b"", repr=False)
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

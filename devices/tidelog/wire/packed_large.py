@@ -13,7 +13,7 @@ from tidelog.wire.limits import EPOCH_STOP, PAGE_BYTES_DEFAULT, REQUEST_ID_STOP,
 
 ASK: Final = Layout(what="an ask", required=4, defaults=(0, PAGE_BYTES_DEFAULT), extensible=True)
 CHUNK: Final = Layout(what="a chunk", required=3, defaults=(0, b""), extensible=True)
-PORTION: Final = Layout(what="a portion", required=2, defaults=(0, b""), extensible=True)
+PORTION: Final = Layout(what="a portion", required=2, defaults=(0, b"", b""), extensible=True)
 UPLOAD: Final = Layout(what="an upload", required=1, defaults=(0,), extensible=True)
 
 
@@ -26,7 +26,8 @@ def written(frame: Ask | Chunk | Portion | Upload) -> tuple[Type, list[Value]]:
         case Chunk():
             return Type.CHUNK, CHUNK.trimmed([frame.rid, frame.digest, frame.size, frame.offset, frame.data])
         case Portion():
-            return Type.PORTION, PORTION.trimmed([frame.rid, frame.size, frame.offset, frame.data])
+            told: list[Value] = [frame.rid, frame.size, frame.offset, frame.data, frame.digest]
+            return Type.PORTION, PORTION.trimmed(told)
         case Upload():
             return Type.UPLOAD, UPLOAD.trimmed([frame.rid, frame.offset])
 
@@ -74,13 +75,14 @@ def _to_chunk(items: list[Value]) -> Chunk:
 
 
 def _to_portion(items: list[Value]) -> Portion:
-    rid, size, offset, data = PORTION.filled(items)
+    rid, size, offset, data, digest = PORTION.filled(items)
     return checked_portion(
         Portion(
             rid=_rid(rid),
             size=fields.large_bytes(size, "the size of a body"),
             offset=fields.large_bytes(offset, "an offset"),
             data=fields.octets(data, "a portion"),
+            digest=b"" if digest == b"" else fields.body_digest(digest),
         )
     )
 

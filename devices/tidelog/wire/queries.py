@@ -36,9 +36,9 @@ class Filter:
         until: before this one; 0 for no end.
         newest: of each channel the newest so many of those that pass the rest; 0 for all.
         authors: written by one of these users; empty for all.
-        kinds: of one of these kinds, or an edit or a delete; empty for all.
+        kinds: of one of these kinds, or an edit, a delete or a stub; empty for all.
         patterns: in a channel that one of these MQTT filters matches; empty for all.
-        max_body: of larger bodies only the first so many bytes; 0 for no bound.
+        max_body: of larger bodies only the beginning is to come; 0 for no bound.
     """
 
     since: int = 0
@@ -141,7 +141,7 @@ class Estimate:
         records: how many records a delta would bring.
         pages: in how many answers.
         page_bytes: what these take, payload bytes, about.
-        body_bytes: of the whole bodies.
+        body_bytes: of the bodies, as far as they would come.
     """
 
     rid: int

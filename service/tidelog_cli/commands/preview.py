@@ -25,6 +25,7 @@ def preview(
     newest: options.Newest = None,
     author: options.Authors = None,
     kind: options.Kinds = None,
+    max_body: options.MaxBody = None,
     timeout: options.Timeout = 30.0,
     url: options.Url = "",
     device: options.Device = "",
@@ -56,6 +57,7 @@ def preview(
             newest=newest,
             authors=author or None,
             kinds=kind or None,
+            max_body=max_body,
             timeout=timeout,
         )
     if as_json:

@@ -34,6 +34,7 @@ def sync(
     newest: options.Newest = None,
     author: options.Authors = None,
     kind: options.Kinds = None,
+    max_body: options.MaxBody = None,
     manifest: Annotated[
         bool,
         typer.Option(
@@ -99,6 +100,7 @@ def sync(
             newest=newest,
             authors=author or None,
             kinds=kind or None,
+            max_body=max_body,
             mode="manifest" if manifest else "delta",
             wanted=wanted,
             max_bytes=max_bytes,

@@ -9,11 +9,14 @@ from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
 from tidelog.wire.frames import Fault, SyncRequest
-from tidelog.wire.large import Ask, Chunk
+from tidelog.wire.large import Ask, Chunk, Portion
 from tidelog.wire.marks import MarkRequest
 from tidelog.wire.page_frames import Resync
+from tidelog.wire.payload import Encoding
 from tidelog.wire.queries import Depth, Filter, Query
+from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.blobs import portion
+from tidelog_service.engine.cutting import inline_portion
 from tidelog_service.engine.delta import answer
 from tidelog_service.engine.dictionaries import Lender, Library
 from tidelog_service.engine.enrolling import Serving
@@ -21,7 +24,7 @@ from tidelog_service.engine.marking import Asked as Marked
 from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
 from tidelog_service.engine.paging import Asked, Paging
-from tidelog_service.engine.ports import Press, Store
+from tidelog_service.engine.ports import Log, Press, Store
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.screening import Question
@@ -196,13 +199,20 @@ class Answering:
         if log is None:
             return self._no(question, ask, Code.NO_CHANNEL)
         there = log.epoch == ask.epoch and log.floor <= ask.seq <= log.head
-        blob = self._store.blobs.of_record(log.id, ask.seq) if there else None
-        if blob is None:
+        frame = self._portion(ask, log, question.encoding) if there else None
+        if frame is None:
             return self._no(question, ask, Code.NO_RECORD)
-        blobs, most = self._store.blobs, self._bounds.page_bytes
-        frame = portion(ask, blob, blobs, page_bytes_max=most, encoding=question.encoding)
         self._tally["portions"] += 1
         return Reply(question.device, wire.encode(frame, question.encoding))
+
+    def _portion(self, ask: Ask, log: Log, encoding: Encoding) -> Portion | None:
+        blobs, most = self._store.blobs, self._bounds.page_bytes
+        blob = blobs.of_record(log.id, ask.seq)
+        if blob is not None:
+            return portion(ask, blob, blobs, page_bytes_max=most, encoding=encoding)
+        one = RangeSet([(ask.seq, ask.seq + 1)])
+        rows = self._store.rows(log.id, one, records_max=1, bytes_max=0, newest_first=True)
+        return inline_portion(ask, rows[0], page_bytes_max=most, encoding=encoding) if rows else None
 
     def _no(self, question: Question, ask: Ask, code: Code) -> Reply:
         self._tally["refused_" + code.word] += 1

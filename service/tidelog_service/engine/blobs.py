@@ -149,13 +149,13 @@ def portion(ask: Ask, blob: Blob, blobs: Blobs, *, page_bytes_max: int, encoding
         Unavailable: the store failed.
     """
     offset = min(ask.offset, blob.size)
-    stop = min(offset + _room(min(ask.page_bytes, page_bytes_max), encoding), blob.size)
+    stop = min(offset + room_bytes(min(ask.page_bytes, page_bytes_max), encoding), blob.size)
     data = b"".join(blobs.pieces(blob.id, offset, stop)) if offset < stop else b""
     return Portion(rid=ask.rid, size=blob.size, offset=offset, data=data)
 
 
-def _room(page_bytes: int, encoding: Encoding) -> int:
-    """Bytes of a body that fit an answer of this size."""
+def room_bytes(page_bytes: int, encoding: Encoding) -> int:
+    """Bytes of a body that fit a portion of so many."""
     if encoding is Encoding.PACKED:
         return page_bytes - PORTION_BYTES
     return (page_bytes - JSON_PORTION_BYTES) // 4 * 3

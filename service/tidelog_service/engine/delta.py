@@ -16,6 +16,7 @@ from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import concerns, voided_by
 from tidelog.wire.statements import Statement
+from tidelog_service.engine.cutting import beginning
 from tidelog_service.engine.filtering import passing
 from tidelog_service.engine.ports import Log, NewRow, Row, Store
 
@@ -27,6 +28,9 @@ PART_BYTES = 28
 
 RECORD_BYTES = 10
 """A record's columns beside its body: time, author, size and its share of the runs, generously."""
+
+_CUT_READ_BYTES = 1 << 18
+"""Of bodies read for a page that may have their beginnings only."""
 
 JSON_RECORD_BYTES = 120
 """The same in JSON, with the names of the fields."""
@@ -135,6 +139,11 @@ class _Builder:
     more: bool = False
     authors: set[str] = field(default_factory=set)
 
+    @property
+    def max_body(self) -> int:
+        """Of larger bodies only the beginning goes; 0 for all of any."""
+        return self.filter.max_body if self.filter is not None else 0
+
     def visit(self, log: Log, statement: Statement | None) -> None:
         """Add what the device lacks of one channel, as far as there is room."""
         lacks, looked_at_all = self._lacking(log, statement)
@@ -199,7 +208,7 @@ class _Builder:
             log.id,
             lacks,
             records_max=self.records_left,
-            bytes_max=max(self.room, 0),
+            bytes_max=max(self.room, _CUT_READ_BYTES if self.max_body else 0),
             newest_first=not self.request.oldest_first,
         )
         taken = rows[: self._fitting(rows)]
@@ -210,7 +219,7 @@ class _Builder:
             # A receipt or a push that is late may still bring what these void.
             seen |= voided_by((row.kind, row.body) for row in taken if row not in told) - have
         voids = seen - RangeSet.of(row.seq for row in told)
-        return [record_of(row, row.author) for row in told], voids, bool(lacks - seen)
+        return [record_of(row, row.author, self.max_body) for row in told], voids, bool(lacks - seen)
 
     def _passed(self, seq: int) -> RangeSet:
         """The numbers that come no later than this one in the order of the request."""
@@ -230,9 +239,10 @@ class _Builder:
 
     def _cost(self, row: Row) -> int:
         author = 0 if row.author in self.authors else len(row.author.encode()) + 2
+        size = len(beginning(row.kind, row.body, self.max_body))
         if self.encoding is Encoding.JSON:
-            return len(row.body) * 4 // 3 + JSON_RECORD_BYTES + len(row.author.encode())
-        return len(row.body) + RECORD_BYTES + author + len(row.content_type)
+            return size * 4 // 3 + JSON_RECORD_BYTES + len(row.author.encode())
+        return size + RECORD_BYTES + author + len(row.content_type)
 
     def delta(self, gone: tuple[str, ...]) -> Delta:
         """The page as it stands."""
@@ -244,12 +254,13 @@ class _Builder:
         )
 
 
-def record_of(row: Row | NewRow, author: str) -> Record:
+def record_of(row: Row | NewRow, author: str, max_body: int = 0) -> Record:
     """A stored record, or one just stored, as it travels.
 
     Args:
         row: as the store has it.
         author: the name of the user who wrote it.
+        max_body: bytes of a body up to which it goes whole; 0 for any.
     """
     return Record(
         seq=row.seq,
@@ -258,7 +269,7 @@ def record_of(row: Row | NewRow, author: str) -> Record:
         sent=row.sent,
         kind=row.kind,
         content_type=row.content_type,
-        body=row.body,
+        body=beginning(row.kind, row.body, max_body),
         size=len(row.body),
     )
 

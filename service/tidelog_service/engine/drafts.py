@@ -37,6 +37,9 @@ _REVISIONS_BYTES_MAX: Final = 1 << 16
 _REVISION_LOOKS: Final = 32
 """Bytes of them that take as long as a held record."""
 
+_WHOLE_BYTES_MAX: Final = 8 << 20
+"""Of bodies read for a page that may have their beginnings only: some 20 ms."""
+
 _NAME_BYTES: Final = 3
 """The length before a string, generously."""
 
@@ -133,6 +136,7 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
             rule=inquiry.terms.rule,
             others=len(lacks),
             have=_have_of(account, lack.channel) if _ties(inquiry) else None,
+            max_body=inquiry.max_body,
         )
         for lack in lacks
     }
@@ -327,13 +331,14 @@ def _lacks(made: Draft, logs: Mapping[str, Log]) -> list[Lack]:
 
 
 def _read(made: Draft, lines: Sequence[Line], text_bytes_max: int) -> None:
-    left = min(text_bytes_max, PAGE_BODIES_BYTES_MAX)
+    left, unread = min(text_bytes_max, PAGE_BODIES_BYTES_MAX), _WHOLE_BYTES_MAX
     hides = _hider(made)
     for entry in ordered(lines, made.inquiry.terms.rule):
         if hides(entry):
             return
         left -= bodies.size(entry.body)
-        if made.entries and (left < 0 or len(made.entries) >= PAGE_RECORDS_MAX):
+        unread -= entry.body_bytes
+        if made.entries and (min(left, unread) < 0 or len(made.entries) >= PAGE_RECORDS_MAX):
             return
         made.entries.append(entry)
 

@@ -57,6 +57,11 @@ class Inquiry:
     keep: bool = False
 
     @property
+    def max_body(self) -> int:
+        """Of larger bodies only the beginning is asked for; 0 for all of any."""
+        return self.filter.max_body if self.filter is not None else 0
+
+    @property
     def limit_bytes(self) -> int:
         """What the payload of the answer may take."""
         return min(self.terms.page_bytes, self.room) if self.room else self.terms.page_bytes

@@ -187,7 +187,7 @@ class Paging:
             looked = work.draft.looked // _LOOKS
             self._rates.charge(device, now_ms, cost=1 + looked)
             return Rehearsal(
-                len(payload), sum(entry.body_bytes for entry in taken), len(taken), work.draft.every
+                len(payload), sum(len(entry.body) for entry in taken), len(taken), work.draft.every
             )
 
         return wire.encode(estimate(inquiry, logs, self._store, rehearse), encoding)

@@ -84,6 +84,11 @@ class Row(NamedTuple):
     content_type: str
     body: bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
 
 class NewRow(NamedTuple):
     """A record to store."""
@@ -282,7 +287,7 @@ class Store(Protocol):
             channel_id: the channel.
             seqs: which ones; every run is finite.
             authors: users, one of whom wrote it; empty for all.
-            kinds: of one of which it is, or an edit or a delete; empty for all.
+            kinds: of one of which it is, or an edit, a delete or a stub; empty for all.
             count_max: stop after so many, at least 1.
             newest_first: from the largest seq down, else from the smallest up.
         """

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tidelog.codec.page import Lack
+from tidelog.wire.limits import STUB_FIRST_BYTES_MAX
 from tidelog.wire.queries import Estimate
 from tidelog.wire.ranges import EMPTY
 from tidelog.wire.standings import Standing
@@ -33,7 +34,7 @@ class Rehearsal(NamedTuple):
 
     Attributes:
         payload_bytes: of the page.
-        body_bytes: of the whole bodies in it.
+        body_bytes: of the bodies in it, as far as they travel.
         taken: how many records are in it.
         lacks: what the device lacks and asks for, all of it.
     """
@@ -65,7 +66,7 @@ def estimate(
         Unavailable: the store failed.
     """
     first = rehearse(_as_if(inquiry, logs, (), 0.0))
-    records, body_bytes = _totals(first.lacks, logs, store)
+    records, body_bytes = _totals(first.lacks, logs, store, inquiry.max_body)
     if first.taken >= records or not first.taken:
         return Estimate(
             rid=inquiry.rid,
@@ -104,21 +105,26 @@ def _as_if(inquiry: Inquiry, logs: Mapping[str, Log], lacks: tuple[Lack, ...], p
     return replace(inquiry, account=account)
 
 
-def _totals(lacks: tuple[Lack, ...], logs: dict[str, Log], store: Store) -> tuple[int, int]:
-    """Records and bytes of whole bodies of what is lacking."""
+def _totals(lacks: tuple[Lack, ...], logs: dict[str, Log], store: Store, max_body: int) -> tuple[int, int]:
+    """Records of what is lacking, and bytes of their bodies as far as they travel."""
     records = size = numbers = 0
     left = _SIZES_MAX
     for lack in lacks:
         if left > 0:
             sizes = store.sizes(logs[lack.channel].id, lack.seqs, records_max=left)
             records += len(sizes)
-            size += sum(each for _, each in sizes)
+            size += sum(_travels(each, max_body) for _, each in sizes)
             left -= len(sizes)
             numbers += lack.seqs.count if left > 0 else len(sizes)
     every = sum(lack.seqs.count for lack in lacks)
     if left > 0 or not numbers:
         return records, size
     return records * every // numbers, size * every // numbers
+
+
+def _travels(size: int, max_body: int) -> int:
+    """Of a body of this size; edits, which have a little more, are not told apart here."""
+    return STUB_FIRST_BYTES_MAX if 0 < max_body < size else size
 
 
 def _mean(points: list[tuple[float, float]]) -> float:

@@ -14,6 +14,7 @@ from tidelog.wire.metadata import Meta
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import concerns, voided_by
 from tidelog.wire.standings import Standings
+from tidelog_service.engine.cutting import beginning
 from tidelog_service.engine.ports import Log, Row, Store
 
 _BATCH_FIRST: Final = 64
@@ -34,11 +35,12 @@ _ENTRY_BYTES: Final = 500
 """What a record takes beside its body, in Python."""
 
 
-def entry_of(channel: str, row: Row) -> Entry:
-    """A stored record as pages and contexts take it."""
+def entry_of(channel: str, row: Row, max_body: int = 0) -> Entry:
+    """A stored record as pages and contexts take it; of a page maybe the beginning of its body only."""
     seq, author, time, sent, kind, content_type, body = row
-    meta = Meta(author, time, kind, sent - time, content_type)
-    return Entry(channel, seq, meta, body, len(body))
+    first = beginning(kind, body, max_body)
+    meta = Meta(author, time, kind, sent - time, content_type, len(body) - len(first))
+    return Entry(channel, seq, meta, first, len(body))
 
 
 class Memory:
@@ -96,6 +98,7 @@ class Line:
         memory: of records that were read before; nothing is kept, if not given.
         have: what the device has of the log, where the records are for it: deletes of nothing that it has
             are passed over.
+        max_body: of larger bodies only the beginning is told; 0 for none. Not with a memory.
 
     Attributes:
         log: see above.
@@ -104,6 +107,7 @@ class Line:
     __slots__ = (
         "_found",
         "_have",
+        "_max_body",
         "_memory",
         "_oldest_first",
         "_others",
@@ -115,7 +119,7 @@ class Line:
         "log",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, and how it is told
         self,
         store: Store,
         log: Log,
@@ -125,9 +129,11 @@ class Line:
         others: int = 1,
         memory: Memory | None = None,
         have: RangeSet | None = None,
+        max_body: int = 0,
     ) -> None:
         """See the class."""
         self.log = log
+        self._max_body = max_body
         self._store = store
         self._seqs = self._rest = seqs
         self._rule = rule
@@ -209,7 +215,7 @@ class Line:
             self._rest = self._rest & self._beyond(rows[-1].seq) if rows else EMPTY
             rows = self._useful(rows)
             self._found += [row.seq for row in rows]
-            yield from self._told([entry_of(self.log.name, row) for row in rows])
+            yield from self._told([entry_of(self.log.name, row, self._max_body) for row in rows])
             batch = min(4 * batch, _BATCH_MAX)
             bytes_max = _BATCH_BYTES
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from peewee import SQL, Expression, ModelSelect
 
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import Chosen
 from tidelog_service.store.database import Database
@@ -54,7 +54,7 @@ class Choosing:
         users = self._users(authors)
         if authors and not users:
             return Chosen(EMPTY, EMPTY)
-        kinds = sorted({*kinds, KIND_EDIT, KIND_DELETE}) if kinds else []
+        kinds = sorted({*kinds, KIND_EDIT, KIND_DELETE, KIND_STUB}) if kinds else []
         found: list[Run] = []
         left, rest = count_max, within(seqs)
         look = self._looked(channel_id, users, kinds, newest_first=newest_first)
@@ -63,7 +63,7 @@ class Choosing:
             found += passing.runs
             left -= passing.count
             if at is not None:
-                return Chosen(RangeSet(found), rest & _beyond(at, rest, newest_first=newest_first))
+                return Chosen(RangeSet(found), rest & _from(at, rest, newest_first=newest_first))
         return Chosen(RangeSet(found), EMPTY)
 
     def first_at(self, channel_id: int, run: Run, time: int) -> int:
@@ -87,25 +87,24 @@ class Choosing:
     def _looked(
         self, channel_id: int, users: Sequence[int], kinds: Sequence[int], *, newest_first: bool
     ) -> Callable[[Run | Pool, int], tuple[RangeSet, int | None]]:
-        """How to look at a piece: what passes of so many at most, and after which seq that ends early."""
+        """How to look at a piece: what passes of so many at most, and from which seq on nobody looked."""
 
         def look(piece: Run | Pool, left: int) -> tuple[RangeSet, int | None]:
             if not isinstance(piece, tuple):
                 keys = keys_of(channel_id, padded(piece))
                 form = ("pool", len(keys), len(users), len(kinds), newest_first)
-                seqs = self._seqs(form, [*keys, *users, *kinds, left + 1])
-                return _cut(seqs, left, newest_first=newest_first)
+                return _cut(self._seqs(form, [*keys, *users, *kinds, left + 1]), left)
             edges = run_of(channel_id, piece)
             if not users and KIND_MESSAGE in kinds:
                 form = ("others", 0, 0, len(kinds), newest_first)
                 others = self._seqs(form, [*edges, *kinds, _EXCLUDED_MAX])
                 return _without(piece, others, left, newest_first=newest_first)
-            seqs = []
+            seqs: list[int] = []
             for user in users or [0]:
                 form = ("run", 0, min(len(users), 1), len(kinds), newest_first)
                 given = [user] if users else []
                 seqs += self._seqs(form, [*edges, *given, *kinds, left + 1])
-            return _cut(sorted(seqs, reverse=newest_first), left, newest_first=newest_first)
+            return _cut(sorted(seqs, reverse=newest_first), left)
 
         return look
 
@@ -133,11 +132,11 @@ def _query(form: _Form) -> ModelSelect[Record]:
     return Record.select(Record.id).where(where).order_by(order).limit(1)
 
 
-def _cut(seqs: Sequence[int], left: int, *, newest_first: bool) -> tuple[RangeSet, int | None]:
-    """The first so many, in their order; and after which seq the others come, where there are more."""
+def _cut(seqs: Sequence[int], left: int) -> tuple[RangeSet, int | None]:
+    """The first so many, in their order; and the first of those left out, where there are more."""
     if len(seqs) <= left:
         return RangeSet.of(seqs), None
-    return RangeSet.of(seqs[:left]), _before(seqs[left], newest_first=newest_first)
+    return RangeSet.of(seqs[:left]), seqs[left]
 
 
 def _without(
@@ -147,22 +146,15 @@ def _without(
     whole = RangeSet([run])
     end = others[-1] if len(others) == _EXCLUDED_MAX else None
     if end is not None:
-        whole -= _beyond(end, whole, newest_first=newest_first)
+        whole -= _from(end, whole, newest_first=newest_first)
     passing = whole - RangeSet.of(others)
     if passing.count <= left:
         return passing, end
     some = passing.newest(left) if newest_first else passing.oldest(left)
-    left_over = passing - some
-    return some, _before(
-        left_over.stop - 1 if newest_first else left_over.runs[0][0], newest_first=newest_first
-    )
+    more = passing - some
+    return some, more.stop - 1 if newest_first else more.runs[0][0]
 
 
-def _before(seq: int, *, newest_first: bool) -> int:
-    """The number that comes before this one in such an order."""
-    return seq + 1 if newest_first else seq - 1
-
-
-def _beyond(seq: int, seqs: RangeSet, *, newest_first: bool) -> RangeSet:
-    """The seqs that come after this one."""
-    return RangeSet([(0, seq) if newest_first else (seq + 1, max(seqs.stop, seq + 1))])
+def _from(seq: int, seqs: RangeSet, *, newest_first: bool) -> RangeSet:
+    """This seq and those that come after it."""
+    return RangeSet([(0, seq + 1) if newest_first else (seq, max(seqs.stop, seq + 1))])

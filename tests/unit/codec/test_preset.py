@@ -94,3 +94,9 @@ def test_the_text_has_every_short_body_of_the_walk_and_fits(given_: list[bytes])
     short = [body for body in reversed(walked) if len(body) <= PARCEL_BODY_BYTES_MAX]
     assert preset.text == bodies.joined(short)
     assert len(preset.text) <= PARCEL_CONTEXT_BYTES_MAX
+
+
+def test_a_large_body_held_in_part_counts_like_one_held_whole() -> None:
+    whole = [Held(3, 3, b"new"), Held(2, 2, b"x" * 5_000), Held(1, 1, b"old")]
+    part = [whole[0], Held(2, 2, b"x" * 512, 4_488), whole[2]]
+    assert walk(part) == walk(whole)

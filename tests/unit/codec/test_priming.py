@@ -217,3 +217,12 @@ def test_the_vectors_for_other_implementations(vector: dict[str, Any]) -> None:
     assert RangeSet.of(one.seq for one in context) == frame.context
     assert expand(frame, vector["epoch"], context) == listed(vector["records"])
     refusal(frame, epoch=vector["epoch"] ^ 1, context=context)
+
+
+def test_who_holds_a_large_body_in_part_reads_the_same() -> None:
+    """It primes on neither side: what counts is how large all of it is."""
+    large = bytes(range(32, 127)) * 30
+    context = [*CONTEXT[:-1], record(20, large)]
+    held = [*CONTEXT[:-1], replace(context[-1], body=large[:512])]
+    pushed = (record(21, b"the tide of day 19 is at noon, " + large[:90]),)
+    assert expand(primed(pushed, context), EPOCH, held) == pushed

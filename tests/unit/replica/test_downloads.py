@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simulated.samples import Steady
@@ -14,7 +16,7 @@ from tidelog.wire.errors import Code
 from tidelog.wire.frames import KIND_STUB, Fault
 from tidelog.wire.large import Ask, Portion
 from tidelog.wire.ranges import RangeSet
-from tidelog.wire.stubs import stub_body, stub_for
+from tidelog.wire.stubs import body_digest, stub_body, stub_for
 
 BODY = bytes(range(256)) * 200
 STUB = stub_for(BODY)
@@ -171,3 +173,73 @@ def test_without_a_shelf_there_is_nothing_to_fetch_into() -> None:
     effects = Effects()
     assert downloads.next(0.0, effects) is None
     assert [type(event) for event in effects.events] == [BodyEnded]
+
+
+class TestInline:
+    """Bodies that the log has, of which the device took the beginning."""
+
+    TEXT = b"".join(b"%d bottles; " % n for n in range(500))
+
+    @pytest.fixture
+    def cut(self) -> Fetching:
+        made = Fetching()
+        made.store.apply(Changes(records=((7, self.record()),)))
+        made.downloads.add(BodyJob(id=1, channel="room", epoch=7, seq=4, stub=None))
+        return made
+
+    def record(self, body: bytes = TEXT[:512]) -> Record:
+        left_out = len(self.TEXT) - len(body)
+        return Record(
+            channel="room", seq=4, author="ann", time=1, sent=1, kind=0, body=body, left_out=left_out
+        )
+
+    def come(self, made: Fetching, offset: int, stop: int, body: bytes = TEXT, digest: bytes = b"") -> None:
+        digest = digest or body_digest([body])
+        portion = Portion(rid=1, size=len(body), offset=offset, data=body[offset:stop], digest=digest)
+        effects = Effects()
+        assert made.downloads.take(portion, effects)
+        made._perform(effects)
+
+    def held(self, made: Fetching) -> Record:
+        (one,) = made.store.records("room", 7, start=4, stop=5, limit=1)
+        return one
+
+    def test_it_is_put_into_the_record_once_it_is_whole(self, cut: Fetching) -> None:
+        assert cut.ask() == replace(asks(0), seq=4)
+        self.come(cut, 0, 3_000)
+        assert self.held(cut) == self.record()
+        assert cut.ask() == replace(asks(3_000), seq=4)
+        self.come(cut, 3_000, 99_999)
+        assert self.held(cut) == self.record(self.TEXT)
+        size = len(self.TEXT)
+        assert cut.told == [
+            BodyCame(job=1, got=3_000, size=size),
+            BodyCame(job=1, got=size, size=size),
+            BodyEnded(job=1),
+        ]
+
+    def test_another_call_finds_it_whole(self, cut: Fetching) -> None:
+        cut.downloads.add(BodyJob(id=2, channel="room", epoch=7, seq=4, stub=None))
+        cut.ask()
+        self.come(cut, 0, 99_999)
+        assert cut.ask() is None
+        assert [one.job for one in cut.told if isinstance(one, BodyEnded)] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("body", "digest"),
+        [(TEXT, bytes(32)), (TEXT[:-1], b""), (b"X" + TEXT[1:], b"")],
+        ids=["digest", "size", "beginning"],
+    )
+    def test_what_is_not_that_body_is_not_kept(self, cut: Fetching, body: bytes, digest: bytes) -> None:
+        cut.ask()
+        self.come(cut, 0, 99_999, body, digest)
+        assert cut.codes == ["blob"]
+        assert self.held(cut) == self.record()
+
+    def test_a_record_that_went_meanwhile_is_not_put_back(self, cut: Fetching) -> None:
+        cut.ask()
+        cut.store.apply(Changes(dropped=(("room", 7, RangeSet([(4, 5)])),)))
+        self.come(cut, 0, 99_999)
+        assert cut.ask() is None
+        assert cut.codes == ["no_record"]
+        assert not cut.store.records("room", 7, start=4, stop=5, limit=1)

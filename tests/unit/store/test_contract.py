@@ -386,3 +386,15 @@ def test_epochs_of_which_there_are_records_beside_the_holdings_are_told(reopen: 
     assert store.load().earlier == (("room1", 1), ("room2", 4))
     store.apply(Changes(dropped=(("room1", 1, EVERYTHING),)))
     assert reopen().load().earlier == (("room2", 4),)
+
+
+def test_a_record_of_which_the_beginning_came_may_become_whole(reopen: Reopen) -> None:
+    store = reopen()
+    cut = replace(record(1), left_out=900)
+    store.apply(Changes(records=((7, cut), (7, record(2)))))
+    assert reopen().records("room1", 7, start=1, stop=3, limit=9) == [cut, record(2)]
+    whole = replace(cut, body=b"hello" * 181, left_out=0)
+    store = reopen()
+    store.apply(Changes(records=((7, whole),)))
+    assert store.records("room1", 7, start=1, stop=2, limit=9) == [whole]
+    assert store.weight("room1", 7).body_bytes == 910

@@ -537,7 +537,8 @@ def portions(draw: st.DrawFn) -> Portion:
     data = draw(st.binary(max_size=40))
     offset = draw(st.sampled_from([0, 0, 5, 1_600_000]))
     more = draw(st.sampled_from([0, 0, 7, 40_000])) if data else 0
-    return Portion(rid=draw(RIDS), size=offset + len(data) + more, offset=offset, data=data)
+    digest = draw(st.one_of(st.just(b""), BODY_DIGESTS))
+    return Portion(rid=draw(RIDS), size=offset + len(data) + more, offset=offset, data=data, digest=digest)
 
 
 @st.composite

@@ -43,7 +43,7 @@ def test_what_is_left_out_is_at_its_default() -> None:
 
 def test_later_revisions_may_add_fields() -> None:
     assert packed.decode(payload_of(Type.UPLOAD, 7, 0, "new")) == Upload(rid=7)
-    assert packed.decode(payload_of(Type.PORTION, 7, 0, 0, b"", "new")) == Portion(rid=7, size=0)
+    assert packed.decode(payload_of(Type.PORTION, 7, 0, 0, b"", b"", "new")) == Portion(rid=7, size=0)
     assert packed.decode(payload_of(Type.CHUNK, 7, DIGEST, 9, 0, b"", 1)).data == b""  # type: ignore[union-attr]
 
 

@@ -266,11 +266,39 @@ class TestDown:
         sent(engine, message(b"small", kind=0))
         assert refusal(engine, store, seq, device="cem-phone") is Code.NO_CHANNEL
         assert refusal(engine, store, seq, channel="nowhere") is Code.NO_CHANNEL
-        assert refusal(engine, store, seq + 1) is Code.NO_RECORD, "no stub"
+        assert refusal(engine, store, seq + 1, device="cem-phone") is Code.NO_CHANNEL
         assert refusal(engine, store, seq + 2) is Code.NO_RECORD, "above the head"
         (fault,) = asked(engine, Ask(rid=9, channel="room", epoch=epoch_of(store) ^ 1, seq=seq))
         assert isinstance(fault, Fault)
         assert fault.code is Code.NO_RECORD
+
+    @pytest.mark.parametrize("page_bytes", [256, 16_384])
+    def test_a_body_that_the_log_has_comes_with_its_digest(
+        self, engine: Engine, store: Store, page_bytes: int
+    ) -> None:
+        body = BODY[:9_000]
+        (seq,) = sent(engine, message(body, kind=0))
+        assert isinstance(seq, int)
+        assert fetched(engine, store, seq, page_bytes=page_bytes) == body
+        ask = Ask(rid=9, channel="room", epoch=epoch_of(store), seq=seq, offset=8_990)
+        for encoding in Encoding:
+            (portion,) = asked(engine, ask, device="bob-phone", encoding=encoding)
+            digest = body_digest([body])
+            assert portion == Portion(rid=9, size=9_000, offset=8_990, data=body[8_990:], digest=digest)
+
+    def test_of_an_edit_comes_what_it_says_and_of_a_delete_nothing(
+        self, engine: Engine, store: Store
+    ) -> None:
+        (seq,) = sent(engine, message(b"small", kind=0))
+        assert isinstance(seq, int)
+        (edited,) = sent(engine, _edit(seq, 0, BODY[:5_000]))
+        assert isinstance(edited, int)
+        assert fetched(engine, store, edited) == BODY[:5_000]
+        assert refusal(engine, store, seq) is Code.NO_RECORD, "it is void"
+        gone = delete_body(RangeSet([(edited, edited + 1)]))
+        (deleted,) = sent(engine, message(gone, kind=KIND_DELETE))
+        assert isinstance(deleted, int)
+        assert refusal(engine, store, deleted) is Code.NO_RECORD
 
     def test_a_window_ends_where_it_ends(self) -> None:
         """Bob joined after the first body and left before the third."""

@@ -29,7 +29,9 @@ class Kept:
         registry.add_channel("room", list(USERS))
         self.store = RecordStore(database)
         self.rows = [
-            NewRow(1, seq, 1 + seq * seq % 3, 1_000 + seq // 3, 0, (0, 0, 16, 1, 0, 17, 2)[seq % 7], "", b"x")
+            NewRow(
+                1, seq, 1 + seq * seq % 3, 1_000 + seq // 3, 0, (0, 0, 16, 1, 0, 17, 2, 3)[seq % 8], "", b"x"
+            )
             for seq in range(1, 301)
             if seq % 11
         ]
@@ -44,7 +46,7 @@ class Kept:
             for row in self.rows
             if row.seq in seqs
             and (not authors or row.author_id in ids)
-            and (not kinds or row.kind in {*kinds, 1, 2})
+            and (not kinds or row.kind in {*kinds, 1, 2, 3})
         ]
 
 
@@ -70,6 +72,9 @@ KINDS = st.lists(st.sampled_from([0, 16, 17, 99]), max_size=3, unique=True).map(
     count=st.integers(1, 320),
     newest_first=st.booleans(),
 )
+@example(seqs=RangeSet([(1, 4), (5, 22)]), authors=("ann",), kinds=(), count=1, newest_first=False)
+@example(seqs=RangeSet([(1, 4), (5, 22)]), authors=(), kinds=(0,), count=17, newest_first=True)
+@example(seqs=RangeSet([(1, 22), (30, 40)]), authors=(), kinds=(0, 16), count=7, newest_first=True)
 def test_what_passes_is_what_is_so(
     kept: Kept,
     seqs: RangeSet,

@@ -40,6 +40,8 @@ _LOG = (
     Member.read,
     Member.delivered,
     Member.marked,
+    Channel.sum,
+    Channel.bytes,
 )
 _ROW = (
     Record.id,
@@ -93,7 +95,7 @@ class Statements:
         self.append = compiled(_insertion(Record))  # the columns
         self.remember = compiled(_insertion(Taken))  # the columns
         self.keep = compiled(_keep())  # device, outbox, numbers
-        self.advance = compiled(_advance())  # head, time, how many revisions more, channel
+        self.advance = compiled(_advance())  # head, time, how many revisions more, sum, bytes, channel
         self.erase = compiled(_erase())  # first key, key after the last
         self.forget = compiled(_forget())  # device, outbox, n (those below go)
         self.terminal = compiled(_terminal())  # device
@@ -137,7 +139,13 @@ def _keep() -> Query:
 
 
 def _advance() -> Query:
-    stands = {Channel.head: 0, Channel.time: 0, Channel.revisions: Channel.revisions + 1}
+    stands = {
+        Channel.head: 0,
+        Channel.time: 0,
+        Channel.revisions: Channel.revisions + 1,
+        Channel.sum: 0,
+        Channel.bytes: 0,
+    }
     return Channel.update(stands).where(Channel.id == 0)
 
 

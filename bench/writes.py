@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.report import Result, interleaved, show
+from tidelog.wire.fingerprints import SUM_STOP
 from tidelog_service.engine.ports import Head, NewRow
 from tidelog_service.store.database import open_database
-from tidelog_service.store.keys import key_of
+from tidelog_service.store.keys import key_of, signed
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 
@@ -25,7 +26,7 @@ GOAL: Final = 0.85
 
 _ROUNDS: Final = {100: 300, 1_000: 80}
 _BODY: Final = b"a message of sixty bytes, as short messages between people are"[:60]
-_SQL: Final = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SQL: Final = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PRAGMAS: Final = (
     "journal_mode = wal",
     "synchronous = full",
@@ -78,7 +79,7 @@ def _through_store(store: RecordStore, size: int) -> Callable[[], None]:
         rows = next(batches)
         with store.transaction():
             store.append(rows)
-            store.advance({1: Head(rows[-1].seq, rows[-1].time)})
+            store.advance({1: Head(rows[-1].seq, rows[-1].time, 0, 0, len(_BODY) * rows[-1].seq)})
 
     return work
 
@@ -104,13 +105,15 @@ def _batches(size: int) -> Iterator[list[NewRow]]:
 
 
 def _fields(row: NewRow) -> tuple[object, ...]:
-    """As the table has them: one key, and the author's clock as its lag behind the time."""
-    return key_of(row.channel_id, row.seq), row.author_id, row.time, row.time - row.sent, *row[5:]
+    """As the table has them: one key, the author's clock as its lag behind the time, and a signed sum."""
+    key, sums = key_of(row.channel_id, row.seq), (signed(row.sum_before), row.bytes_before)
+    return key, row.author_id, row.time, row.time - row.sent, *row[5:8], *sums
 
 
 def _row(seq: int) -> NewRow:
     time = 1_760_000_000_000 + seq * 1_000
-    return NewRow(1, seq, 1, time, time - 300, 0, "", _BODY)
+    before = seq * 0x9E3779B97F4A7C15 % SUM_STOP  # as good as a sum of fingerprints
+    return NewRow(1, seq, 1, time, time - 300, 0, "", _BODY, before, len(_BODY) * (seq - 1))
 
 
 if __name__ == "__main__":

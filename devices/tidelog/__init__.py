@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from tidelog.channels import Channel
     from tidelog.device import Device
     from tidelog.replica.ports import Mark, OutboxEntry, Record
-    from tidelog.replica.steps import Listing, Membership, Preview, Receipt, SyncReport
+    from tidelog.replica.steps import AuditReport, Listing, Membership, Preview, Receipt, SyncReport
     from tidelog.wire.errors import Denied, ProtocolError, TidelogError, Unavailable, UsageError
 
 __all__ = [
+    "AuditReport",
     "Channel",
     "Denied",
     "Device",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "AuditReport": "replica.steps",
     "Channel": "channels",
     "Device": "device",
     "Listing": "replica.steps",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from tidelog.replica.ports import Holding, Mark, Store
+from tidelog.wire.ranges import Run
+
+_NONE: Final[Mapping[str, tuple[Run, ...]]] = {}
+"""Nothing differs, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,8 @@ class Channel:
         read: everything up to this seq was read by the user, on whatever device; 0 for nothing.
         delivered: everything up to this seq has arrived on one of the user's devices, as far as that is told
             (see `tidelog.device.Device.mark_read`).
+        differing: half-open ranges of seqs whose records are not what the service has, as the last audit
+            found and could not repair; forgotten when the process ends.
     """
 
     name: str
@@ -31,10 +39,15 @@ class Channel:
     unread: int | None = None
     read: int = 0
     delivered: int = 0
+    differing: tuple[Run, ...] = ()
 
 
-def channels_of(store: Store) -> list[Channel]:
+def channels_of(store: Store, differing: Mapping[str, tuple[Run, ...]] = _NONE) -> list[Channel]:
     """The channels that a device knows, by name.
+
+    Args:
+        store: the device's.
+        differing: what the last audits found and could not repair, by channel.
 
     Raises:
         Unavailable: the store failed.
@@ -42,7 +55,10 @@ def channels_of(store: Store) -> list[Channel]:
     snapshot = store.load()
     own = {(one.channel, one.epoch): one for one in snapshot.marks if not one.user}
     return [
-        _channel(store, held, own.get((held.channel, held.epoch)), snapshot.user)
+        replace(
+            _channel(store, held, own.get((held.channel, held.epoch)), snapshot.user),
+            differing=differing.get(held.channel, ()),
+        )
         for held in sorted(snapshot.holdings, key=lambda held: held.channel)
     ]
 

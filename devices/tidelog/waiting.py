@@ -1,4 +1,4 @@
-"""Who waits for what: futures of receipts and syncs, and the state of the link."""
+"""Who waits for what: futures of receipts, syncs and audits, and the state of the link."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from tidelog.bodies import Progress, Told
 from tidelog.replica.ports import Mark
 from tidelog.replica.steps import (
+    AuditEnded,
     BodyCame,
     BodyEnded,
     BodyWent,
@@ -36,7 +37,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._sends: dict[int, Future[Receipt]] = {}
         self._progress: dict[int, Progress] = {}
-        self._syncs: dict[int, Future[SyncEnded]] = {}
+        self._syncs: dict[int, Future[Any]] = {}
         self._marks: dict[str, list[Future[Mark]]] = {}
         self._bodies: dict[int, Told] = {}
 
@@ -52,8 +53,8 @@ class Waiting:
         with self._lock:
             return self._progress.get(event.n)
 
-    def for_sync(self, job: int, future: Future[SyncEnded]) -> None:
-        """Someone waits for the end of a sync."""
+    def for_sync(self, job: int, future: Future[Any]) -> None:
+        """Someone waits for the end of a sync or an audit."""
         with self._lock:
             self._syncs[job] = future
 
@@ -121,8 +122,8 @@ class Waiting:
             if progress is not None:
                 self._progress[event.new] = progress
 
-    def ended(self, event: SyncEnded) -> None:
-        """A sync is over."""
+    def ended(self, event: SyncEnded | AuditEnded) -> None:
+        """A sync or an audit is over."""
         with self._lock:
             future = self._syncs.get(event.job)
         if future is None or future.done():

@@ -76,6 +76,12 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         panel=DEVICE,
         module="preview",
     ),
+    Entry(
+        name="audit",
+        summary="Check that this device has everything, and the same as the service.",
+        panel=DEVICE,
+        module="audit",
+    ),
     Entry(name="log", summary="Print the records that this device holds.", panel=DEVICE, module="log"),
     Entry(name="body", summary="Bring a large body whole.", panel=DEVICE, module="body"),
     Entry(name="watch", summary="Print records as they arrive.", panel=DEVICE, module="watch"),

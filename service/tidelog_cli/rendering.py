@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tidelog.codec.parcels import expand
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame, Presence, SyncRequest
 from tidelog.wire.json_bodies import body_fields
@@ -15,7 +16,7 @@ from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding, decode, encode
 from tidelog.wire.topics import SERVICE_STATUS, parse, reply_topic
-from tidelog_cli import pages_shown
+from tidelog_cli import audits_shown, pages_shown
 from tidelog_cli.packets import Packet
 from tidelog_cli.terminal import printable, styled
 
@@ -53,7 +54,7 @@ def _read(packet: Packet) -> tuple[str, dict[str, Any]]:
     return encoding.value, _shown(frame)
 
 
-def _shown(frame: Frame) -> dict[str, Any]:
+def _shown(frame: Frame) -> dict[str, Any]:  # noqa: PLR0911 - one a type
     match frame:
         case Parcel():
             return _parcel(frame)
@@ -61,6 +62,11 @@ def _shown(frame: Frame) -> dict[str, Any]:
             return pages_shown.resync(frame)
         case Page():
             return pages_shown.page(frame)
+        case Audit():
+            inner = {} if isinstance(frame.request, int) else {"request": _shown(frame.request)}
+            return audits_shown.audit(frame) | inner
+        case Verdict():
+            return audits_shown.verdict(frame)
         case SyncRequest():
             return _fields(frame) | pages_shown.asked(frame)
     return _fields(frame)

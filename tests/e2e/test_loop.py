@@ -186,14 +186,6 @@ def test_a_revoked_device_gets_nothing_more_within_a_second(stack: Stack) -> Non
         assert [body for _, _, _, body in held(other, "room1")] == [b"one"]
 
 
-def test_later_features_say_so(stack: Stack) -> None:
-    stack.start()
-    with stack.device("aphone") as phone:
-        with pytest.raises(UsageError) as refused:
-            phone.audit()
-        assert refused.value.code == "unsupported"
-
-
 def test_what_was_edited_or_deleted_is_so_everywhere(stack: Stack) -> None:
     """On a device that is live, on one that was away, on a new one, and on the service's disk."""
     stack.start()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from simulated.samples import Steady
+from simulated.terminal import audit_job
 from tidelog.codec.page import Rule
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Outgoing
@@ -19,6 +20,9 @@ from tidelog.wire.limits import CONTEXT_BYTES_MAX
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.payload import Encoding
 from tidelog.wire.topics import sync_topic
+
+_STEPS_MAX = 10_000
+"""Steps of an audit until it waits for something."""
 
 
 class Bench:
@@ -132,12 +136,27 @@ class Bench:
         self.tick()
         return job.id
 
+    def audit(self, *channels: str, repair: bool = True) -> int:
+        """The application audits, and the request goes out.
+
+        Returns:
+            the job's id.
+        """
+        job = audit_job(next(self._jobs), channels, repair=repair)
+        self.do(self.machine.audit(job, self.now))
+        self.tick()
+        return job.id
+
     def tick(self) -> Sequence[Event]:
-        """Do what is due; afterwards nothing may be due at once."""
-        events = self.do(self.machine.tick(self.now))
-        due = self.machine.due()
-        assert due is None or due > self.now, "a busy loop"
-        return events
+        """Do what is due; afterwards nothing may be due at once, but for what an audit has yet to add up."""
+        events = list(self.do(self.machine.tick(self.now)))
+        for _ in range(_STEPS_MAX):
+            due = self.machine.due()
+            if due is None or due > self.now:
+                return events
+            assert self.machine.auditing, "a busy loop"
+            events += self.do(self.machine.tick(self.now))
+        raise AssertionError("a busy loop")
 
     def connect(self) -> None:
         """The link comes up."""

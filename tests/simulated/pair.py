@@ -8,7 +8,7 @@ from simulated.bench import Bench
 from tidelog.codec import offered
 from tidelog.codec.page import Rule
 from tidelog.replica.requests import Job
-from tidelog.replica.steps import Event, SyncEnded, SyncReport
+from tidelog.replica.steps import AuditEnded, AuditReport, Event, SyncEnded, SyncReport
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.frames import Frame
@@ -120,6 +120,26 @@ class Pair:
         if over.error is not None:
             raise over.error
         return over
+
+    def audit(self, *channels: str, repair: bool = True) -> AuditReport:
+        """A whole audit; what it cost is in `up`, `down` and `bytes`.
+
+        Raises:
+            TidelogError: it ended so.
+        """
+        self.bench.now += 10.0
+        self.up, self.down, self.bytes = [], [], 0
+        number = self.bench.audit(*channels, repair=repair)
+        self.run()
+        while not (over := [one for one in self.bench.events if isinstance(one, AuditEnded)]):
+            self.wait()
+        self.bench.events = [one for one in self.bench.events if not isinstance(one, AuditEnded)]
+        (ended,) = over
+        assert ended.job == number
+        if ended.error is not None:
+            raise ended.error
+        assert ended.report is not None
+        return ended.report
 
     def ended(self, number: int) -> SyncEnded | None:
         """How a sync ended, where it did."""

@@ -10,6 +10,7 @@ from random import Random
 
 from simulated.cellar import Cellar
 from tidelog.wire.errors import Unavailable
+from tidelog.wire.fingerprints import SUM_STOP, fingerprint
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import (
     Chosen,
@@ -20,6 +21,7 @@ from tidelog_service.engine.ports import (
     NewRow,
     OutboxKey,
     Row,
+    Sums,
     Taken,
     Terminal,
 )
@@ -235,6 +237,15 @@ class Shelf:
         early = [row.seq + 1 for row in self.records[channel_id].values() if row.time < time]
         return min(max([run[0], *early]), run[1])
 
+    def tally(self, channel_id: int, seqs: RangeSet) -> Sums:
+        self._check()
+        (name,) = {log.name for log in self.logs.values() if log.id == channel_id}
+        rows = [row for seq, row in self.records[channel_id].items() if seq in seqs]
+        shares = [
+            fingerprint(name, row.seq, row.kind, row.author, row.content_type, row.body) for row in rows
+        ]
+        return Sums(len(rows), sum(len(row.body) for row in rows), sum(shares) % SUM_STOP)
+
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         return {key: self._numbers.get(key, EMPTY) for key in keys}
 
@@ -245,7 +256,7 @@ class Shelf:
         authors = {key: name for name, key in USERS.items()}
         for row in rows:
             assert row.seq not in self.records[row.channel_id], "a number given twice"
-            self.records[row.channel_id][row.seq] = Row(row.seq, authors[row.author_id], *row[3:])
+            self.records[row.channel_id][row.seq] = Row(row.seq, authors[row.author_id], *row[3:8])
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
         self.blobs.erase(channel_id, seqs)
@@ -255,7 +266,7 @@ class Shelf:
     def advance(self, heads: Mapping[int, Head]) -> None:
         for name, log in self.logs.items():
             if log.id in heads:
-                seq, time, revised, _ = heads[log.id]
+                seq, time, revised, *_ = heads[log.id]
                 self.logs[name] = replace(log, head=seq, time=time, revisions=log.revisions + revised)
 
     def remember(

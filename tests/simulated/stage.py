@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -456,6 +456,19 @@ class Stage:
         for one in marks:
             waits = " (waits)" if one.waiting else ""
             self._lines.append(f"{one.user or 'own'}{trace.progress(one)}{waits}")
+
+    def _device_audit(self, device: str, *words: str) -> None:
+        """``DEVICE audit [tell] [CHANNEL...]``: with ``tell`` nothing is repaired."""
+        channels = tuple(word for word in words if word != "tell")
+        self.terminals[device].audit(channels or None, repair="tell" not in words)
+
+    def _device_spoil(self, device: str, channel: str, *seqs: str) -> None:
+        """``DEVICE spoil CHANNEL SEQ...``: its disk has other bodies than were written."""
+        terminal = self.terminals[device]
+        epoch = terminal.machine.holdings.by_channel[channel].epoch
+        for seq in map(int, seqs):
+            (one,) = terminal.store.records(channel, epoch, start=seq, stop=seq + 1, limit=1)
+            terminal.store.apply(Changes(records=((epoch, replace(one, body=b"#" + one.body)),)))
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""

@@ -9,14 +9,16 @@ from typing import Protocol
 
 from simulated.timeline import Timeline
 from tidelog.bodies import held_record
+from tidelog.choice import chosen
 from tidelog.codec.page import Rule
 from tidelog.mqtt.loopback import LoopbackTransport
 from tidelog.mqtt.loopback_broker import LoopbackBroker
+from tidelog.replica.amends import AuditJob
 from tidelog.replica.downloads import BodyJob
 from tidelog.replica.machine import Machine
 from tidelog.replica.ports import Changes, Store
 from tidelog.replica.requests import Job
-from tidelog.replica.steps import BodyEnded, Chance, Event, Step, SyncEnded
+from tidelog.replica.steps import AuditEnded, BodyEnded, Chance, Event, Step, SyncEnded
 from tidelog.replica.tuning import Tuning
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import TidelogError
@@ -46,6 +48,12 @@ class PowerCut(Enum):
     BEFORE_SEND = "between"
 
 
+def audit_job(number: int, channels: tuple[str, ...], *, repair: bool) -> AuditJob:
+    """An audit of all that these names or patterns say, as `Device.audit` makes it."""
+    choice = chosen(channels=channels or None)
+    return AuditJob(id=number, channels=choice.channels, filter=choice.filter, repair=repair)
+
+
 class Terminal:
     """The shell of a device, as `tidelog.driver` is for a real one.
 
@@ -65,6 +73,7 @@ class Terminal:
         fetches: those of bodies.
         power_cut: where it is to lose power next.
         pages: see above.
+        audited: how the last audit ended.
     """
 
     def __init__(  # noqa: PLR0913 - a device has so many parts
@@ -86,6 +95,7 @@ class Terminal:
         self.syncs: set[int] = set()
         self.fetches: set[int] = set()
         self.power_cut: PowerCut | None = None
+        self.audited: AuditEnded | None = None
         self._timeline = timeline
         self._chance = chance
         self._witness = witness
@@ -153,6 +163,11 @@ class Terminal:
         job = next(self._jobs)
         self.do(lambda machine: machine.enrol(job, frame))
 
+    def audit(self, channels: tuple[str, ...] | None = None, *, repair: bool = True) -> None:
+        """The application audits."""
+        job = audit_job(next(self._jobs), channels or (), repair=repair)
+        self.do(lambda machine: machine.audit(job, self._timeline.now))
+
     def do(self, command: Callable[[Machine], Step]) -> None:
         """The application does something else."""
         self._perform(command(self.machine))
@@ -192,8 +207,10 @@ class Terminal:
         for event in step.events:
             if isinstance(event, SyncEnded):
                 self.syncs.discard(event.job)
-            if isinstance(event, BodyEnded):
+            elif isinstance(event, BodyEnded):
                 self.fetches.discard(event.job)
+            elif isinstance(event, AuditEnded):
+                self.audited = event
             self._witness.saw_event(self.device, event)
         self._set_alarm()
 
@@ -216,4 +233,7 @@ class Terminal:
         machine, now = self.machine, self._timeline.now
         self._perform(machine.tick(now))
         due = machine.due()
-        assert due is None or due > now, f"{self.device} runs in circles: due {due} after a tick at {now}"
+        # An audit adds up in many steps.
+        assert due is None or due > now or machine.auditing, (
+            f"{self.device} runs in circles: due {due} after a tick at {now}"
+        )

@@ -10,6 +10,7 @@ from tidelog.replica.ports import Holding
 from tidelog.replica.ports import Mark as Known
 from tidelog.replica.steps import (
     Arrived,
+    AuditEnded,
     BodyCame,
     BodyEnded,
     BodyWent,
@@ -29,6 +30,7 @@ from tidelog.replica.steps import (
     Marked as Heard,
 )
 from tidelog.wire import payload as wire
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.enrolling import Enrol, Role, Roster
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import (
@@ -95,6 +97,8 @@ _WORDS = {
     Chunk: "chunk",
     Portion: "portion",
     Upload: "upload",
+    Audit: "audit",
+    Verdict: "verdict",
 }
 
 
@@ -135,7 +139,7 @@ def _surveyed(frame: Query | Manifest | Estimate) -> Iterable[str]:
             return [f"answer {frame.rid}: {frame.records} records in {pages}"]
 
 
-def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911 - one a type
+def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911, PLR0912 - one a type
     match frame:
         case Messages():
             return _messages(frame)
@@ -165,6 +169,25 @@ def _inside(frame: Frame) -> Iterable[str]:  # noqa: C901, PLR0911 - one a type
             return [_large(frame)]
         case Fault():
             return [f"{frame.code.word}, request {frame.rid}: {frame.text}"]
+        case Audit():
+            return _audit(frame)
+        case Verdict():
+            differs = f", sums {shown(frame.differing)} differ" if frame.differing else ", all equal"
+            return [f"verdict {frame.rid}, lacking {frame.lacking}, news of {frame.news} channels{differs}"]
+
+
+def _audit(frame: Audit) -> list[str]:
+    """What is asked about, not the sums: epochs are in those, and they are told in no trace."""
+    by = "by token" if isinstance(frame.request, Resync) else "in full"
+    if isinstance(frame.request, int):
+        by = "all that may be read"
+    whole = ["the whole"] if frame.total is not None else []
+    channels = [f"{len(frame.channels)} channels"] if frame.channels else []
+    spans = [
+        f"channel {one.place} [{one.start}, {one.stop}) in {len(one.sums)} pieces" for one in frame.spans
+    ]
+    patterns = [f"of {' '.join(frame.patterns)}"] if frame.patterns else []
+    return [f"request {frame.rid}, {by}", *patterns, *whole, *channels, *spans]
 
 
 def _large(frame: Ask | Chunk | Portion | Upload) -> str:
@@ -344,6 +367,8 @@ def of_event(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
             return f"body {event.job}: {event.got} of {event.size} bytes"
         case BodyEnded():
             return f"body {event.job} {'failed: ' + event.error.code if event.error else 'is whole'}"
+        case AuditEnded():
+            return _audited(event)
         case Trouble():
             return f"trouble: {event.error.code}"
 
@@ -366,6 +391,21 @@ def _ended(event: SyncEnded) -> str:
     return (
         f"sync {event.job} {end}: {report.records} records, {report.rounds} requests, "
         f"{report.bytes_up} bytes up, {report.bytes_down} down{gone}"
+    )
+
+
+def _audited(event: AuditEnded) -> str:
+    report = event.report
+    if report is None:
+        return f"audit {event.job} failed: {event.error.code if event.error else ''}"
+    lacking = "complete" if report.complete else f"lacking {report.lacking}"
+    differing = [f"{name} {shown(RangeSet(runs))}" for name, runs in report.differing.items()]
+    equal = "equal" if report.equal else f"differing {' '.join(differing)}".strip()
+    repaired = f", {report.repaired} repaired in {report.repairs} tries" if report.repairs else ""
+    gone = f", gone {' '.join(report.gone)}" if report.gone else ""
+    return (
+        f"audit {event.job} {lacking}, {equal}: {report.records} records{repaired}, "
+        f"{report.rounds} requests, {report.bytes_up} bytes up, {report.bytes_down} down{gone}"
     )
 
 

@@ -214,6 +214,23 @@ class World:
             assert self.timeline.run_while(self._syncing, longest=HEAL_S), "a sync does not end"
             assert self.timeline.run_while(lambda: not self._settled_all(), longest=HEAL_S), "they stay full"
             self.timeline.run_until(self.timeline.now + 60.0)
+        self._audit()
+
+    def _audit(self) -> None:
+        """Each device finds by its sums that it has everything, and the same, without repairing anything."""
+        auditors = [one for one in self.terminals if one.pages]
+        for terminal in auditors:
+            terminal.audit(repair=False)
+        assert self.timeline.run_while(lambda: any(one.audited is None for one in auditors), longest=HEAL_S)
+        for terminal in auditors:
+            ended = terminal.audited
+            assert ended is not None
+            assert ended.report is not None, ended.error
+            assert (ended.report.complete, ended.report.equal) == (True, True), (
+                terminal.device,
+                ended.report,
+            )
+            self.tally["audited records"] += ended.report.records
 
     def _settled_all(self) -> bool:
         waiting = any(

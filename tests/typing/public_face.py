@@ -5,7 +5,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import assert_type
 
-from tidelog import Channel, Device, Mark, Membership, OutboxEntry, Receipt, Record, SyncReport, TidelogError
+from tidelog import (
+    AuditReport,
+    Channel,
+    Device,
+    Mark,
+    Membership,
+    OutboxEntry,
+    Receipt,
+    Record,
+    SyncReport,
+    TidelogError,
+)
 
 
 def uses_every_name(path: Path) -> None:
@@ -19,6 +30,7 @@ def uses_every_name(path: Path) -> None:
         assert_type(phone.wait_online(timeout=1.5), bool)
         assert_type(phone.send("room1", b"bytes", kind=16, content_type="image/png"), Future[Receipt])
         assert_type(phone.sync(channels=["room1"], order="oldest", wanted=True, timeout=2), SyncReport)
+        assert_type(phone.audit(channels=["room1"], repair=False, timeout=5), AuditReport)
         assert_type(phone.records("room1"), Iterator[Record])
         assert_type(phone.stranded("room1"), Iterator[Record])
         assert_type(phone.have("room1"), list[tuple[int, int]])

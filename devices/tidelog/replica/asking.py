@@ -123,6 +123,13 @@ def by_token(
     token = tokens.get(scope(aim, ability)) if ability.pages else None
     if token is None or (aim.wanted_only and not _all_wanted(aim, holdings)):
         return None
+    return told_by(token, aim, holdings, rid=rid, gone=gone)
+
+
+def told_by(
+    token: Token, aim: Aim, holdings: Holdings, *, rid: int, gone: Iterable[str] = ()
+) -> Question | None:
+    """State what the device has by a token of these channels; ``None`` where that cannot be."""
     account = token.account
     if any(name not in account and holdings.get(name) is None for name in aim.channels or ()):
         return None  # a request by token cannot name what neither side has

@@ -133,6 +133,13 @@ class Holdings:
         seqs &= RangeSet([(0, holding.head + 1)])
         return self.put(replace(holding, have=holding.have - seqs, wanted=holding.wanted - seqs))
 
+    def doubt(self, channel: str, seqs: RangeSet) -> Holding | None:
+        """Records are not what the service has: the device lacks them, and wants them."""
+        holding = self.by_channel.get(channel)
+        if holding is None:
+            return None
+        return self.put(replace(holding, have=holding.have - seqs, wanted=holding.wanted | seqs))
+
     def state(self, channel: str, *, wanted_only: bool, oldest_first: bool = False) -> Statement:
         """What to say of a channel in a request.
 

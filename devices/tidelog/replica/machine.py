@@ -12,8 +12,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from tidelog.replica import endings
+from tidelog.replica.amends import AuditJob
 from tidelog.replica.answers import Answers
 from tidelog.replica.asking import Ability
+from tidelog.replica.audits import Audits
 from tidelog.replica.dictionaries import Dictionaries
 from tidelog.replica.downloads import BodyJob, Downloads
 from tidelog.replica.enrolments import Enrolments
@@ -28,13 +30,24 @@ from tidelog.replica.pushes import Pushes
 from tidelog.replica.receipts import Settlement
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.requests import Job, Open, Requests, Spent
-from tidelog.replica.steps import BodyEnded, Chance, Effects, EnrolEnded, Event, Step, SyncEnded, Trouble
+from tidelog.replica.steps import (
+    AuditEnded,
+    BodyEnded,
+    Chance,
+    Effects,
+    EnrolEnded,
+    Event,
+    Step,
+    SyncEnded,
+    Trouble,
+)
 from tidelog.replica.stranded import Stranded
 from tidelog.replica.trust import Trust
 from tidelog.replica.tuning import Tuning
 from tidelog.replica.uploads import Uploads
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
+from tidelog.wire.audit_frames import Verdict
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, TidelogError, UsageError, error_for
 from tidelog.wire.fetching import Piece
@@ -122,6 +135,9 @@ class Machine:
         self._enrolments = Enrolments(tuning=tuning, chance=chance, holdings=holdings, repairs=repairs)
         self._delivered_delay = tuning.delivered_delay
         self.marks = Marks(snapshot.marks, snapshot.user, tuning=tuning, chance=chance)
+        self._audits = Audits(
+            requests=requests, holdings=holdings, trust=trust, shelf=shelf, tuning=tuning, chance=chance
+        )
         self._answers = Answers(
             requests=requests,
             holdings=holdings,
@@ -134,13 +150,18 @@ class Machine:
             live=tuning.live,
         )
 
+    @property
+    def auditing(self) -> bool:
+        """Whether an audit is under way or waits: it may be due at once, many times."""
+        return self._audits.busy
+
     def due(self) -> float | None:
         """When `tick` is to be called, monotonic seconds; ``None`` for not before the next input."""
         if not self.online:
             return None
         # A dictionary waits until nothing else is to be asked for.
         fetch = self._dictionaries.due() if self._requests.due() is None else None
-        others = (self._enrolments, self.marks, self._uploads, self._downloads)
+        others = (self._enrolments, self.marks, self._uploads, self._downloads, self._audits)
         times = [self.outbox.due(), self._requests.due(), self._mending.due(), fetch]
         times += [one.due() for one in others]
         return min((time for time in times if time is not None), default=None)
@@ -224,16 +245,23 @@ class Machine:
         self._downloads.remove(job_id)
         return Step()
 
+    def audit(self, job: AuditJob, now: float) -> Step:
+        """Begin an audit; its end comes as `AuditEnded`."""
+        job.started = now
+        self._audits.add(job)
+        return Step()
+
     def give_up(self, job_id: int, error: TidelogError) -> Step:
-        """End one of the application's syncs with an error; what arrived stays."""
+        """End one of the application's syncs or audits with an error; what arrived stays."""
+        if self._audits.remove(job_id):
+            return Step(events=(AuditEnded(job=job_id, error=error),))
         job = self._requests.remove(job_id)
         return Step(events=(SyncEnded(job=job_id, error=error),)) if job else Step()
 
     def abandon(self, error: TidelogError) -> Step:
         """End all that the application waits for, but messages, with an error."""
-        ended: list[Event] = [
-            SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair
-        ]
+        ended: list[Event] = [AuditEnded(job=job.id, error=error) for job in self._audits.clear()]
+        ended += [SyncEnded(job=job.id, error=error) for job in self._requests.clear() if not job.repair]
         ended += [EnrolEnded(job=job, error=error) for job in self._enrolments.clear()]
         ended += [BodyEnded(job=job.id, error=error) for job in self._downloads.clear()]
         return Step(events=tuple(ended))
@@ -305,6 +333,7 @@ class Machine:
         self._dictionaries.suspend()
         self._enrolments.suspend()
         self._downloads.suspend()
+        self._audits.suspend()
         return Step()
 
     def received(self, payload: bytes, size: int, now: float) -> Step:
@@ -344,6 +373,8 @@ class Machine:
     def sent(self, outgoing: Outgoing, size: int) -> None:
         """The shell's account of what a packet took on the socket, MQTT bytes."""
         job = self._requests.open.job if self._requests.open else None
+        if self._audits.sent(outgoing.purpose, size):
+            return
         if job is not None and outgoing.purpose:
             job.sent(size)
 
@@ -360,6 +391,9 @@ class Machine:
         if marks is not None:
             self._publish(topics.sync_topic(self._device), marks, effects)
         self._mending.tend(now, effects)
+        audit = self._audits.tend(now, effects)
+        if audit is not None:
+            self._publish(topics.sync_topic(self._device), audit, effects, purpose=audit.rid)
         while isinstance(
             request := self._requests.next(self.holdings, self._trust.tokens, now, plain=self._plain), Spent
         ):
@@ -475,7 +509,13 @@ class Machine:
     def _on_portion(self, portion: Portion, _size: int, _now: float, effects: Effects) -> None:
         self.strays += not self._downloads.take(portion, effects)
 
+    def _on_verdict(self, verdict: Verdict, size: int, now: float, effects: Effects) -> None:
+        if not self._audits.verdict(verdict, size, now, effects):
+            self.strays += 1
+
     def _on_fault(self, fault: Fault, size: int, now: float, effects: Effects) -> None:
+        if self._audits.fault(fault, size, now, effects):
+            return
         waiting = self._requests.find(fault.rid) if fault.rid else None
         if waiting is not None:
             waiting.job.bytes_down += size
@@ -521,4 +561,5 @@ class Machine:
         MarksFrame: _on_marks,
         Upload: _on_upload,
         Portion: _on_portion,
+        Verdict: _on_verdict,
     }

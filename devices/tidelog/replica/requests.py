@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tidelog.codec.page import Rule
-from tidelog.replica.asking import Ability, Aim, Question, by_token, in_full, scope
+from tidelog.replica.asking import Ability, Aim, Question, by_token, in_full, scope, told_by
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.steps import Chance, SyncReport
 from tidelog.replica.surveys import Survey, Want, is_cheaper, survey_question, wanted_question
@@ -282,6 +282,19 @@ class Requests:
             return Spent(job)
         return self._ask(job, question, now, tries)
 
+    def stated(self, aim: Aim, holdings: Holdings, tokens: Tokens) -> Question:
+        """State what the device has, by whatever token says it; it is not sent."""
+        aim = replace(aim, rule=Rule(seconds=self._seconds))
+        rid = self.new_rid()
+        token = tokens.of(aim.channels)
+        question = told_by(token, aim, holdings, rid=rid) if token is not None else None
+        return question or in_full(aim, holdings, self._ability, rid=rid)
+
+    def new_rid(self) -> int:
+        """The id of another request."""
+        self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
+        return self._rid
+
     def use_dictionary(self, number: int) -> None:
         """Name another dictionary in requests that state everything."""
         self._ability = replace(self._ability, dictionary=number)
@@ -296,7 +309,7 @@ class Requests:
         return scope(job.aim, self._ability), scope(job.aim, self._unprimed)
 
     def _put(self, job: Job, holdings: Holdings, tokens: Tokens, *, plain: bool) -> Question:
-        self._rid = (self._rid + 1) % REQUEST_ID_STOP or 1
+        self.new_rid()
         context_bytes = self._ability.context_bytes if job.primed else 0
         ability = replace(self._ability, context_bytes=context_bytes, plain=plain)
         if job.wants is not None:

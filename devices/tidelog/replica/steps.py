@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import BodyPart, Changes, Holding, Mark, OutboxEntry, Outgoing, Record
 from tidelog.replica.tokens import Token
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import RangeSet, Run
 
 
 class Chance(Protocol):
@@ -70,6 +71,40 @@ class SyncReport:
     bytes_plain: int = 0
     bytes_full: int = 0
     bytes_repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What an audit found, and what came of it.
+
+    Attributes:
+        complete: whether the device lacks nothing.
+        equal: whether what it holds is what the service holds. Not where it lacks something that is about
+            what it holds: only a sync can tell then.
+        records: how many were compared.
+        lacking: how many records the device lacks.
+        differing: half-open ranges of seqs whose records differ, by channel; what was repaired is not in it.
+        repaired: how many records were brought anew.
+        repairs: how often that was tried.
+        gone: channels asked for that do not exist or that this device may not read.
+        rounds: requests sent, those of syncs and repetitions included.
+        bytes_up: MQTT bytes on the socket that the audit caused, headers included, from the device.
+        bytes_down: the same, to the device.
+        seconds: how long it took.
+    """
+
+    complete: bool
+    equal: bool
+    records: int
+    lacking: int = 0
+    differing: Mapping[str, tuple[Run, ...]] = field(default_factory=dict)
+    repaired: int = 0
+    repairs: int = 0
+    gone: tuple[str, ...] = ()
+    rounds: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +236,15 @@ class MembershipChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEnded:
+    """An audit is over: with a report, or with an error."""
+
+    job: int
+    report: AuditReport | None = None
+    error: TidelogError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BodyWent:
     """So much of the large body of message ``n`` is on the service's disk."""
 
@@ -241,6 +285,7 @@ Event = (
     | Marked
     | MarkSettled
     | SyncEnded
+    | AuditEnded
     | EnrolEnded
     | MembershipChanged
     | BodyWent

@@ -59,6 +59,15 @@ class Tokens:
         """The token of a scope."""
         return self._by_scope.get(scope)
 
+    def of(self, channels: tuple[str, ...] | None) -> Token | None:
+        """The last used token of all records of these channels, whatever else it was asked for with."""
+        asked = None if channels is None else list(channels)
+        for scope in reversed(self._by_scope):
+            named, (newest, *_), _ability = cbor2.loads(scope)
+            if named == asked and not newest:
+                return self._by_scope[scope]
+        return None
+
     def put(self, token: Token) -> list[bytes]:
         """Keep a token.
 

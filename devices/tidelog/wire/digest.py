@@ -23,9 +23,8 @@ def message_digest(message: Message) -> bytes:
     """
     content_type, channel = message.content_type.encode(), message.channel.encode()
     head = varint.encode([message.kind, message.sent, len(content_type), len(channel)])
-    hashed = blake2b(head + content_type + channel, digest_size=MESSAGE_DIGEST_BYTES)
-    hashed.update(message.body)
-    return hashed.digest()
+    hashed = head + content_type + channel + message.body
+    return blake2b(hashed, digest_size=MESSAGE_DIGEST_BYTES).digest()
 
 
 def answer_digest(message: Message) -> bytes:

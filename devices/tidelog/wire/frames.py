@@ -4,8 +4,8 @@ Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
 Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`, `large`; `Frame`
-is the union of all.
+`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`, `large`, `audit_frames`;
+`Frame` is the union of all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
@@ -51,6 +52,7 @@ class Type(IntEnum):
     ASK = 8
     CHUNK = 9
     ENROL = 10
+    AUDIT = 11
     RECEIPTS = 17
     DELTA = 18
     PAGE = 19
@@ -64,6 +66,7 @@ class Type(IntEnum):
     PORTION = 28
     UPLOAD = 29
     ROSTER = 30
+    VERDICT = 31
 
 
 class Presence(IntEnum):
@@ -332,4 +335,6 @@ Frame = (
     | Chunk
     | Portion
     | Upload
+    | Audit
+    | Verdict
 )

@@ -21,6 +21,7 @@ from tidelog.wire import (
     json_sync,
     jsontext,
 )
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
@@ -66,8 +67,10 @@ def encode(frame: Frame) -> bytes:
         `tidelog.wire.packed.encode`.
 
     Raises:
-        UsageError: the frame is a `Parcel`, which has no form in JSON.
+        UsageError: the frame is one that has no form in JSON (``encoding``).
     """
+    if isinstance(frame, Audit | Verdict):
+        raise UsageError(f"no JSON form of {type(frame).__name__}", code="encoding")
     if isinstance(frame, Fetch | Piece):
         return jsontext.dumps(json_dictionaries.written(frame))
     if isinstance(frame, Query | Manifest | Estimate):

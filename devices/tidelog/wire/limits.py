@@ -209,3 +209,9 @@ PARCEL_HOLES_MAX: Final = 64
 
 PARCEL_CHECK_BYTES: Final = 4
 """The check of a parcel: another context passes once in 2**32."""
+
+AUDIT_SUM_STOP: Final = 2**32
+"""Sums of channels and pieces in an audit are taken modulo this: of 2**32 that differ one passes."""
+
+AUDIT_PIECES_MAX: Final = 1_024
+"""Pieces of channels in an audit: 4 KiB, and two look-ups each."""

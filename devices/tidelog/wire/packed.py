@@ -12,6 +12,7 @@ from typing import Final
 from tidelog.wire import (
     cbor,
     fields,
+    packed_audits,
     packed_dictionaries,
     packed_enrolling,
     packed_large,
@@ -23,6 +24,7 @@ from tidelog.wire import (
     packed_queries,
     packed_sync,
 )
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.cbor import Value
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError
@@ -68,6 +70,8 @@ _FAMILIES: Final[dict[int, Callable[[int, list[Value]], Frame]]] = {
     Type.CHUNK: packed_large.read,
     Type.PORTION: packed_large.read,
     Type.UPLOAD: packed_large.read,
+    Type.AUDIT: packed_audits.read,
+    Type.VERDICT: packed_audits.read,
 }
 """Readers of frames that come in families, each in a module of its own."""
 
@@ -102,6 +106,8 @@ def encode(frame: Frame) -> bytes:
             kind, items = packed_marks.written(frame)
         case Ask() | Chunk() | Portion() | Upload():
             kind, items = packed_large.written(frame)
+        case Audit() | Verdict():
+            kind, items = packed_audits.written(frame)
         case _:
             kind, items = _written(frame)
     return _FIRST_BYTES[kind] + cbor.dumps(items)
@@ -140,7 +146,9 @@ def request_id(payload: bytes) -> int:
     if payload[:1] == _FIRST_BYTES[Type.RESYNC]:
         return packed_pages.resync_id(payload)
     if payload[:1] == _FIRST_BYTES[Type.QUERY]:
-        return packed_queries.query_id(cbor.loads(payload, start=1))
+        return packed_queries.inner_id(cbor.loads(payload, start=1))
+    if payload[:1] == _FIRST_BYTES[Type.AUDIT]:
+        return packed_audits.audit_id(cbor.loads(payload, start=1))
     if payload[:1] not in _REQUESTS:
         return 0
     return fields.uint(next(iter(cbor.loads(payload, start=1)), 0), REQUEST_ID_STOP, "a request id")

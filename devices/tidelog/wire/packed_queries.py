@@ -59,22 +59,22 @@ def read(kind: int, items: list[Value]) -> Query | Manifest | Estimate:
 def from_query(frame: Query) -> list[Value]:
     """Write a request."""
     after = CURSOR.trimmed([*frame.after]) if frame.after is not None else []
-    return QUERY.trimmed([_from_request(frame.request), int(frame.depth), _from_filter(frame.filter), after])
+    return QUERY.trimmed([from_request(frame.request), int(frame.depth), _from_filter(frame.filter), after])
 
 
 def to_query(items: list[Value]) -> Query:
     """Read a request."""
     request, depth, filter_, after = QUERY.filled(items)
     return Query(
-        request=_to_request(fields.octets(request, "the request of a query")),
+        request=to_request(fields.octets(request, "the request of a query")),
         depth=fields.depth(depth),
         filter=_to_filter(filter_),
         after=_to_cursor(after),
     )
 
 
-def query_id(items: list[Value]) -> int:
-    """The rid of a query whose other fields may be wrong; 0 where there is none."""
+def inner_id(items: list[Value]) -> int:
+    """The rid of what has a request as its first item, whose others may be wrong; 0 where there is none."""
     data = items[0] if items else b""
     if not isinstance(data, bytes) or not data:
         return 0
@@ -83,18 +83,24 @@ def query_id(items: list[Value]) -> int:
     return fields.uint(next(iter(loads(data, start=1)), 0), REQUEST_ID_STOP, "a request id")
 
 
-def _from_request(request: SyncRequest | Resync) -> bytes:
+def from_request(request: SyncRequest | Resync) -> bytes:
+    """Write the request that is in another frame."""
     if isinstance(request, Resync):
         return bytes([_RESYNC]) + packed_pages.from_resync(request)
     return bytes([_SYNC]) + dumps(packed_sync.from_sync(request))
 
 
-def _to_request(data: bytes) -> SyncRequest | Resync:
+def to_request(data: bytes) -> SyncRequest | Resync:
+    """Read the request that is in another frame.
+
+    Raises:
+        ProtocolError: it is none.
+    """
     if data[:1] == bytes([_RESYNC]):
         return packed_pages.to_resync(data)
     if data[:1] == bytes([_SYNC]):
         return packed_sync.to_sync(loads(data, start=1))
-    raise ProtocolError("a query of something that is no request")
+    raise ProtocolError("what a query or an audit asks about is said by a Sync or a Resync")
 
 
 def _from_filter(filter_: Filter) -> list[Value]:

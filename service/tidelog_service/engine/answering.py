@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tidelog.wire import payload as wire
+from tidelog.wire.audit_frames import Audit
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch
@@ -15,6 +16,7 @@ from tidelog.wire.page_frames import Resync
 from tidelog.wire.payload import Encoding
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog.wire.ranges import RangeSet
+from tidelog_service.engine.audits import Auditor
 from tidelog_service.engine.blobs import portion
 from tidelog_service.engine.cutting import inline_portion
 from tidelog_service.engine.delta import answer
@@ -75,6 +77,7 @@ class Answering:
         self._paging = Paging(
             store, press, library=library, rates=rates, attendance=attendance, bounds=bounds, tally=tally
         )
+        self._auditor = Auditor(store, rates=rates, tally=tally)
         self._marking = Marking(store, attendance=attendance, rates=rates, tally=tally)
         self._tally = tally
 
@@ -115,17 +118,17 @@ class Answering:
     def _serve(self, question: Question, now_ms: int) -> Reply | Asked:
         """Answer a request, or say that it is to be answered with a page."""
         request, device = question.frame, question.terminal.device
-        if not isinstance(request, SyncRequest | Resync | Query | Fetch | Ask):
+        if not isinstance(request, SyncRequest | Resync | Query | Fetch | Ask | Audit):
             raise TypeError(f"not a request: {request!r}")
         cost = 1 + question.size // _REQUEST_BYTES
         if isinstance(request, Ask):
             cost += (request.page_bytes - 1) // _PORTION_BYTES
         if not self._rates.admit(device, now_ms, cost=cost):
             return self._busy(question, request, "too many requests")
+        if isinstance(request, Audit) or (isinstance(request, Query) and request.depth):
+            return self._survey(question, request, now_ms)
         filter_ = request.filter if isinstance(request, Query) else None
         inner = request.request if isinstance(request, Query) else request
-        if isinstance(request, Query) and request.depth:
-            return self._survey(question, request, now_ms)
         if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
             return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
         try:
@@ -166,10 +169,13 @@ class Answering:
                 yield Reply(device, wire.encode(roster, form.encoding), Kind.PUSHES)
 
     def _busy(
-        self, question: Question, request: SyncRequest | Resync | Query | Fetch | Enrol | Ask, text: str
+        self,
+        question: Question,
+        request: SyncRequest | Resync | Query | Fetch | Enrol | Ask | Audit,
+        text: str,
     ) -> Reply:
         self._tally["refused_" + Code.BUSY.word] += 1
-        bounded = isinstance(request, SyncRequest | Resync | Query) and request.room
+        bounded = isinstance(request, SyncRequest | Resync | Query | Audit) and request.room
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
@@ -178,8 +184,10 @@ class Answering:
         self._tally["lent"] += 1
         return Reply(question.device, wire.encode(piece, question.encoding))
 
-    def _survey(self, question: Question, query: Query, now_ms: int) -> Reply:
-        """Answer a query for less than records."""
+    def _survey(self, question: Question, query: Query | Audit, now_ms: int) -> Reply:
+        """Answer a request for less than records."""
+        if isinstance(query, Audit):
+            return self._auditor.answer(question.terminal, query, now_ms)
         survey = self._paging.manifest if query.depth is Depth.MANIFEST else self._paging.preview
         try:
             payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)

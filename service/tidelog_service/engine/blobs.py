@@ -58,7 +58,7 @@ class Blobs(Protocol):
         ...
 
     def attach(self, upload_id: int, channel_id: int, seq: int) -> None:
-        """Make an upload the body of a record, with which it will go."""
+        """Make an upload the body of a record, with which it will go; it counts as bytes of its channel."""
         ...
 
     def of_record(self, channel_id: int, seq: int) -> Blob | None:
@@ -127,12 +127,6 @@ class Brought:
         """Put it into the open transaction."""
         for upload_id, (channel_id, seq) in self.taken.items():
             self.blobs.attach(upload_id, channel_id, seq)
-
-
-def weight(kind: int, body: bytes) -> int:
-    """Bytes that a record takes in the store: its body's, and those of the large one that this stands for."""
-    stub = stub_of(kind, body)
-    return len(body) + (stub.size if stub is not None else 0)
 
 
 def portion(ask: Ask, blob: Blob, blobs: Blobs, *, page_bytes_max: int, encoding: Encoding) -> Portion:

@@ -40,6 +40,8 @@ _REVISION_LOOKS: Final = 32
 _WHOLE_BYTES_MAX: Final = 8 << 20
 """Of bodies read for a page that may have their beginnings only: some 20 ms."""
 
+_NO_BOUND: Final = 1 << 30
+"""Room for all that there is to tell, where nothing is sent."""
 _NAME_BYTES: Final = 3
 """The length before a string, generously."""
 
@@ -115,10 +117,8 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
         Unavailable: the store failed.
         ProtocolError: the request states more channels than an account may have (code LIMIT).
     """
-    account = inquiry.account
-    places = {name: at for at, name in enumerate(account.names())}
-    scope = logs if inquiry.terms.everywhere else {name: logs[name] for name in places if name in logs}
-    made = Draft(inquiry=inquiry, logs=scope, places=places)
+    made = _begun(inquiry, logs)
+    account, scope = inquiry.account, made.logs
     room = _miss(made, room=inquiry.limit_bytes // 2)
     if inquiry.filter is not None:
         _choose(made, inquiry.filter, store)
@@ -152,6 +152,35 @@ def draft(inquiry: Inquiry, logs: Mapping[str, Log], store: Store, *, text_bytes
     concerned = {entry.channel for entry in made.entries}
     made.lacks = [lack for lack in lacks if lack.channel in concerned]
     return made
+
+
+def outstanding(inquiry: Inquiry, logs: Mapping[str, Log], store: Store) -> tuple[int, int]:
+    """How much a device is yet to be told.
+
+    Args:
+        inquiry: what the device has and asks for; its account is changed as pages would tell.
+        logs: every channel that the device's user may read, by name.
+        store: asked where the inquiry has a filter, by index.
+
+    Returns:
+        how many records it lacks, and of how many channels there is something else to tell.
+
+    Raises:
+        ProtocolError: as `draft`.
+    """
+    made = _begun(inquiry, logs)
+    if inquiry.filter is not None:
+        _choose(made, inquiry.filter, store)
+    _tell(made, room=_miss(made, room=_NO_BOUND))
+    inquiry.account.tell(made.told, made.gone)
+    lacks = _lacks(made, made.logs)
+    return sum(lack.seqs.count for lack in lacks), len(made.told) + len(made.gone)
+
+
+def _begun(inquiry: Inquiry, logs: Mapping[str, Log]) -> Draft:
+    places = {name: at for at, name in enumerate(inquiry.account.names())}
+    scope = logs if inquiry.terms.everywhere else {name: logs[name] for name in places if name in logs}
+    return Draft(inquiry=inquiry, logs=scope, places=places)
 
 
 def _miss(made: Draft, *, room: int) -> int:

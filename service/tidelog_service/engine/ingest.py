@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from tidelog.wire.digest import answer_digest, message_digest
 from tidelog.wire.errors import Code, ProtocolError
+from tidelog.wire.fingerprints import SUM_STOP, fingerprint
 from tidelog.wire.frames import (
     KIND_APPLICATION_FIRST,
     KIND_MESSAGE,
@@ -26,7 +27,7 @@ from tidelog.wire.limits import ANSWER_DIGEST_BYTES, BODY_BYTES_MAX, LARGE_BYTES
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
-from tidelog_service.engine.blobs import Brought, weight
+from tidelog_service.engine.blobs import Brought
 from tidelog_service.engine.ports import Head, Log, NewRow, OutboxKey, Stand, Store, Taken, Terminal
 from tidelog_service.engine.revising import Looks, revised
 
@@ -257,7 +258,8 @@ class _Batch:
         for good and stop its outbox a window later.
         """
         if n not in self.numbers[key]:
-            self.numbers[key] |= RangeSet([(1, max(1, n - MESSAGE_WINDOW + 1)), (n, n + 1)])
+            left_behind = [(1, n - MESSAGE_WINDOW + 1)] if n > MESSAGE_WINDOW else []
+            self.numbers[key] |= RangeSet.of_sorted([*left_behind, (n, n + 1)])
             self.changed.add(key)
 
     def _refused(self, key: OutboxKey, message: Message, log: Log | None) -> Code | None:
@@ -286,17 +288,11 @@ class _Batch:
 
     def _store(self, key: OutboxKey, draft: Draft, message: Message, log: Log) -> None:
         """Give a message the next number; its digest is that of what its device sent."""
-        seq, time = self._next(
-            log, size=weight(message.kind, message.body), revised=message.kind in REVISIONS
-        )
-        sent = message.sent or time
-        row = NewRow(
-            log.id, seq, draft.terminal.user_id, time, sent, message.kind, message.content_type, message.body
-        )
-        writer = draft.terminal
-        self.stored.append(Stored(log, row, writer.user, writer.device, key.outbox, message.n))
+        terminal = draft.terminal
+        row = self._row(log, terminal.user_id, terminal.user, message)
+        self.stored.append(Stored(log, row, terminal.user, terminal.device, key.outbox, message.n))
         digest = message_digest(draft.message) if message.n else b""
-        taken = Taken(message.n, log.id, seq, time, digest)
+        taken = Taken(message.n, log.id, row.seq, row.time, digest)
         if message.n:
             self.taken.append((key, taken))
             self.known[key, message.n] = taken
@@ -305,17 +301,26 @@ class _Batch:
 
     def add(self, log: Log, author_id: int, author: str, *, body: bytes, content_type: str) -> int:
         """See `Add`."""
-        seq, time = self._next(log, size=len(body))
-        row = NewRow(log.id, seq, author_id, time, time, KIND_MESSAGE, content_type, body)
+        message = Message(n=0, channel=log.name, body=body, content_type=content_type)
+        row = self._row(log, author_id, author, message)
         self.stored.append(Stored(log, row, author, ""))
-        return seq
+        return row.seq
 
-    def _next(self, log: Log, *, size: int, revised: bool = False) -> tuple[int, int]:
-        """The next number and time of a log, for a record with a body of so many bytes."""
-        head = self.heads.get(log.id) or Head(log.head, log.time)
+    def _row(self, log: Log, author_id: int, author: str, message: Message) -> NewRow:
+        """A message as a record: with the next number and time, and with what all before it came to."""
+        head = self.heads.get(log.id) or Head(log.head, log.time, 0, log.sum, log.body_bytes)
         seq, time = head.seq + 1, max(self.now_ms, head.time)
-        self.heads[log.id] = Head(seq, time, head.revised + revised, head.body_bytes + size)
-        return seq, time
+        kind, media, body = message.kind, message.content_type, message.body
+        share = fingerprint(log.name, seq, kind, author, media, body)
+        self.heads[log.id] = Head(
+            seq,
+            time,
+            head.revised + (kind in REVISIONS),
+            (head.sum + share) % SUM_STOP,
+            head.body_bytes + len(body),
+        )
+        sent = message.sent or time
+        return NewRow(log.id, seq, author_id, time, sent, kind, media, body, head.sum, head.body_bytes)
 
     def _receipt(self, key: OutboxKey, draft: Draft, log: Log, taken: Taken) -> None:
         receipt = Receipt(
@@ -332,10 +337,10 @@ class _Batch:
         """Put the batch into the open transaction."""
         if self.stored:
             self.store.append([stored.row for stored in self.stored])
+            self.store.advance(self.heads)
             for channel_id, seqs in self.voided.items():
                 self.store.erase(channel_id, seqs)
             self.brought.write()
-            self.store.advance(self.heads)
         if self.changed:
             self.store.remember(self.taken, {key: self.numbers[key] for key in self.changed})
 

@@ -250,7 +250,7 @@ class Paging:
         """What is asked, and what the token of the request stands for."""
         kept: Kept | None = None
         if isinstance(asked.request, Resync):
-            kept = self._proven(asked.terminal.device, asked.request, now_ms)
+            kept = proven(self._store, self._rates, asked.terminal.device, asked.request, now_ms)
             inquiry = tokens.asked(kept, asked.request)
         else:
             inquiry = stated(asked.request)
@@ -295,15 +295,6 @@ class Paging:
         )
         self._prepare(work)
         return work
-
-    def _proven(self, device: str, request: Resync, now_ms: int) -> Kept:
-        blob = self._store.token(device, request.token)
-        if blob is not None and not self._rates.admit(device, now_ms, cost=len(blob) // _KEPT_BYTES):
-            raise _too_many()
-        kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
-        if kept is None:
-            raise tokens.unknown()
-        return kept
 
     def _bounded(self, inquiry: Inquiry) -> Inquiry:
         terms = replace(inquiry.terms, page_bytes=min(inquiry.terms.page_bytes, self._bounds.page_bytes))
@@ -451,6 +442,22 @@ class Paging:
             return None
         same = before is not None and before.base.digest == work.kept.base.digest
         return (before if before is not None and same else work.kept).answered(account)
+
+
+def proven(store: Store, rates: Rates, device: str, request: Resync, now_ms: int) -> Kept:
+    """What a device's token stands for, with the account that the request's digest proves.
+
+    Raises:
+        ProtocolError: the token stands for nothing such (code TOKEN), or the device asks too much (BUSY).
+        Unavailable: the store failed.
+    """
+    blob = store.token(device, request.token)
+    if blob is not None and not rates.admit(device, now_ms, cost=len(blob) // _KEPT_BYTES):
+        raise _too_many()
+    kept = tokens.load_kept(blob).proven(request.digest) if blob is not None else None
+    if kept is None:
+        raise tokens.unknown()
+    return kept
 
 
 def _too_many() -> ProtocolError:

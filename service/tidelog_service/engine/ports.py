@@ -47,6 +47,8 @@ class Log:
         read: how far the user has read, in this epoch; 0 for nothing.
         delivered: how far records have arrived on a device of the user's, no less than ``read``.
         marks: changes with every mark that the user hears of; 0 where there is none.
+        sum: of the fingerprints of all records ever stored (`tidelog.wire.fingerprints`).
+        body_bytes: of all bodies ever stored.
     """
 
     id: int
@@ -62,6 +64,8 @@ class Log:
     read: int = 0
     delivered: int = 0
     marks: int = 0
+    sum: int = 0
+    body_bytes: int = 0
 
 
 class MemberMark(NamedTuple):
@@ -91,7 +95,11 @@ class Row(NamedTuple):
 
 
 class NewRow(NamedTuple):
-    """A record to store."""
+    """A record to store.
+
+    ``sum_before`` and ``bytes_before`` are what all records before it in its log came to: their fingerprints,
+    modulo ``SUM_STOP``, and their bodies. So what lies between two records is a difference.
+    """
 
     channel_id: int
     seq: int
@@ -101,6 +109,8 @@ class NewRow(NamedTuple):
     kind: int
     content_type: str
     body: bytes
+    sum_before: int = 0
+    bytes_before: int = 0
 
 
 class Head(NamedTuple):
@@ -110,12 +120,14 @@ class Head(NamedTuple):
         seq: the highest given.
         time: the highest given, Unix milliseconds.
         revised: how many edits and deletes the batch added.
-        body_bytes: of all that it added.
+        sum: of the fingerprints of all records ever stored, modulo ``SUM_STOP``.
+        body_bytes: of all bodies ever stored.
     """
 
     seq: int
     time: int
     revised: int = 0
+    sum: int = 0
     body_bytes: int = 0
 
 
@@ -131,6 +143,20 @@ class Stand(NamedTuple):
     log_id: int
     epoch: int
     head: int
+
+
+class Sums(NamedTuple):
+    """What some seqs of a log come to; see `Store.tally`.
+
+    Attributes:
+        records: how many of them have a record.
+        body_bytes: of these records' bodies.
+        fingerprint: of the records together, modulo ``SUM_STOP`` (`tidelog.wire.fingerprints`).
+    """
+
+    records: int = 0
+    body_bytes: int = 0
+    fingerprint: int = 0
 
 
 class OutboxKey(NamedTuple):
@@ -313,6 +339,17 @@ class Store(Protocol):
         """
         ...
 
+    def tally(self, channel_id: int, seqs: RangeSet) -> Sums:
+        """What the records among ``seqs`` come to, without reading them.
+
+        It takes two look-ups a run, and a sum over the gaps in it that edits and deletes have left.
+
+        Args:
+            channel_id: the channel.
+            seqs: which ones; every run is finite.
+        """
+        ...
+
     def numbers(self, keys: Sequence[OutboxKey]) -> dict[OutboxKey, RangeSet]:
         """For each outbox, the message numbers taken so far; empty where it is new."""
         ...
@@ -330,7 +367,10 @@ class Store(Protocol):
         ...
 
     def erase(self, channel_id: int, seqs: RangeSet) -> None:
-        """Delete records; inside the transaction that appended what voids them. Every run is finite."""
+        """Delete records; inside the transaction that appended what voids them, after `advance`.
+
+        Every run is finite.
+        """
         ...
 
     def advance(self, heads: Mapping[int, Head]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
+from tidelog.wire.audit_frames import Audit
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
@@ -38,7 +39,9 @@ class Question:
     """
 
     terminal: Terminal
-    frame: Messages | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Presence
+    frame: (
+        Messages | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Audit | Presence
+    )
     encoding: Encoding
     size: int = 0
 
@@ -120,7 +123,20 @@ def encoding_of(packet: Packet, address: topics.Address) -> Encoding:
 
 def _frame(
     payload: bytes, address: topics.Address
-) -> Messages | Parcel | SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Presence:
+) -> (
+    Messages
+    | Parcel
+    | SyncRequest
+    | Resync
+    | Query
+    | Fetch
+    | Enrol
+    | MarkRequest
+    | Ask
+    | Chunk
+    | Audit
+    | Presence
+):
     if address.channel:
         message = Message(n=address.n, channel=address.channel, body=payload)
         return Messages(outbox=b"", messages=(message,))
@@ -130,7 +146,7 @@ def _frame(
     if address.verb == "msg" and isinstance(frame, Messages | Parcel):
         return frame
     if address.verb == "sync" and isinstance(
-        frame, SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk
+        frame, SyncRequest | Resync | Query | Fetch | Enrol | MarkRequest | Ask | Chunk | Audit
     ):
         return frame
     raise ProtocolError(

@@ -11,7 +11,7 @@ from tidelog_service.engine.retention import Archive, Policy, Stock
 from tidelog_service.store.blobs import DELETED_AT_A_TIME, BlobStore
 from tidelog_service.store.database import Database
 from tidelog_service.store.keys import run_of, seq_of
-from tidelog_service.store.models import Body, Channel, Record
+from tidelog_service.store.models import Body, Channel, Erased, Record
 
 SWEEP_RECORDS: Final = 2_000
 """Deleted, or weighed, in one step: some ten milliseconds."""
@@ -38,6 +38,7 @@ class LogArchive(Archive):
         self._sizes = database.compile(_read(fn.LENGTH(Record.body), _LARGE).where(run))
         self._times = database.compile(_read(Record.time).where(run))
         self._erase = database.compile(Record.delete().where(run))
+        self._forget = database.compile(Erased.delete().where((Erased.id >= 0) & (Erased.id < 0)))
 
     def stocks(self, above: int, count: int) -> list[Stock]:
         """See `Archive.stocks`."""
@@ -87,6 +88,7 @@ class LogArchive(Archive):
                     end = seq + 1
                     break
             freed += self._blobs.erase(log_id, RangeSet([(swept, end)]))
+            self._database.write_many(self._forget, [run_of(log_id, (swept, end))])
             self._database.write_many(self._erase, [run_of(log_id, (swept, end))])
             lighter = {Channel.swept: end, Channel.body_bytes: Channel.body_bytes - freed}
             self._database.write(Channel.update(lighter).where(Channel.id == log_id))

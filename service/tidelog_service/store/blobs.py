@@ -12,7 +12,7 @@ from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.blobs import Blob, Blobs
 from tidelog_service.store.database import Database
 from tidelog_service.store.keys import key_of, run_of, within
-from tidelog_service.store.models import ON_THE_WAY, Body, Piece
+from tidelog_service.store.models import ON_THE_WAY, Body, Channel, Piece
 
 UPLOADS_MAX: Final = 4
 """Uploads kept for a device: it sends one at a time, and the others wait for it to come back to them."""
@@ -75,6 +75,9 @@ class BlobStore(Blobs):
     def attach(self, upload_id: int, channel_id: int, seq: int) -> None:
         """See `Blobs.attach`."""
         self._database.write(Body.update(record=key_of(channel_id, seq)).where(Body.id == upload_id))
+        size = Body.select(Body.size).where(Body.id == upload_id)
+        heavier = Channel.update(body_bytes=Channel.body_bytes + size)
+        self._database.write(heavier.where(Channel.id == channel_id))
 
     def of_record(self, channel_id: int, seq: int) -> Blob | None:
         """See `Blobs.of_record`."""

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Final
 
 from tidelog.wire.errors import UsageError
+from tidelog.wire.fingerprints import SUM_STOP
 from tidelog.wire.ranges import RangeSet, Run
 from tidelog_service.engine.ports import NewRow
 
@@ -23,6 +24,7 @@ LOG_STOP: Final = 2**SEQ_BITS
 CHANNEL_STOP: Final = 2 ** (63 - SEQ_BITS) - 1
 """Channel ids are below this: keys are signed, and the end of the last channel's range must be one too."""
 
+_SIGNED_STOP: Final = SUM_STOP >> 1
 _SEQ_MASK: Final = LOG_STOP - 1
 _EVERY_SEQ: Final = RangeSet([(0, LOG_STOP)])
 
@@ -41,8 +43,8 @@ def key_of(channel_id: int, seq: int) -> int:
     return (channel_id << SEQ_BITS) + seq
 
 
-def keyed(rows: Sequence[NewRow]) -> list[tuple[int, int, int, int, int, str, bytes]]:
-    """Rows as the table has them: one key, and the author's clock as its lag behind the time.
+def keyed(rows: Sequence[NewRow]) -> list[tuple[int, int, int, int, int, str, bytes, int, int]]:
+    """Rows as the table has them: one key, the author's clock as its lag behind the time, a signed sum.
 
     Inline, and the bound looked at once: it is done for every record that is stored.
 
@@ -51,9 +53,24 @@ def keyed(rows: Sequence[NewRow]) -> list[tuple[int, int, int, int, int, str, by
     """
     checked_seq(max(map(_SEQ, rows), default=0))
     return [
-        ((channel << SEQ_BITS) + seq, author, time, time - sent, kind, content_type, body)
-        for channel, seq, author, time, sent, kind, content_type, body in rows
+        (
+            (channel << SEQ_BITS) + seq,
+            author,
+            time,
+            time - sent,
+            kind,
+            content_type,
+            body,
+            before if before < _SIGNED_STOP else before - SUM_STOP,
+            size,
+        )
+        for channel, seq, author, time, sent, kind, content_type, body, before, size in rows
     ]
+
+
+def signed(total: int) -> int:
+    """A sum modulo ``SUM_STOP`` as a database has it: of 64 bits, the highest of them the sign."""
+    return total if total < _SIGNED_STOP else total - SUM_STOP
 
 
 def seq_of(key: int) -> int:

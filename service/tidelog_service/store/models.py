@@ -92,6 +92,9 @@ class Channel(Model):
     swept = BigIntegerField(default=1, constraints=[SQL("DEFAULT 1")])
     # When the log was last given another epoch, as it was or may have been set back; null for never.
     renewed = BigIntegerField(null=True)
+    # What all records ever stored came to: of fingerprints, as a signed number of 64 bits, and of bodies.
+    sum = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    bytes = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """Peewee's options."""
@@ -163,6 +166,8 @@ class Record(Model):
 
     The rest of a row is small as well: ``kind`` 0 and an empty ``content_type`` cost nothing, and the
     author's clock is kept as its lag behind the service's, 0 to 3 bytes instead of 6.
+
+    ``sum`` and ``bytes`` are what all records before it in its log came to, as in `Channel`: see `tallies`.
     """
 
     # Ids are given, never made: the field stands for the type, which is INTEGER on SQLite (that is the rowid
@@ -174,6 +179,8 @@ class Record(Model):
     kind = SmallIntegerField()
     content_type = TextField()
     body = BlobField()
+    sum = BigIntegerField(constraints=[SQL("DEFAULT 0")])
+    bytes = BigIntegerField(constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """Peewee's options."""
@@ -186,6 +193,26 @@ Record.add_index(Record.index(Record.id, where=SQL(REVISION), name="record_revis
 # What filters ask for. SQLite's indexes end in the rowid, here the id: 14 bytes a record, 22 with it named.
 Record.add_index(Record.index(Record.author_id, name="record_author"))
 Record.add_index(Record.index(Record.id, Record.kind, where=SQL(NO_MESSAGE), name="record_kind"))
+
+
+class Erased(Model):
+    """A gap that edits and deletes have left in a log, as long as it goes.
+
+    ``id`` is the key of its first seq, ``stop`` the one after its last. What the records came to that were
+    there: the upper and the lower 32 bits of their fingerprints' sum, so that a database can add up any
+    number of gaps, and their bodies.
+    """
+
+    id = BigAutoField()
+    stop = BigIntegerField()
+    high = BigIntegerField()
+    low = BigIntegerField()
+    bytes = BigIntegerField()
+
+    class Meta:
+        """Peewee's options."""
+
+        table_name = "erased"
 
 
 class Taken(Model):
@@ -436,6 +463,7 @@ MODELS: Final[tuple[type[Model], ...]] = (
     Member,
     Founding,
     Record,
+    Erased,
     Taken,
     Outbox,
     Token,

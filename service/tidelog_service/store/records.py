@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from tidelog.wire import runs
+from tidelog.wire.fingerprints import SUM_STOP
 from tidelog.wire.limits import BODY_BYTES_MAX, MESSAGE_WINDOW, TIME_MS_STOP
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog_service.engine.ports import (
@@ -21,6 +22,7 @@ from tidelog_service.engine.ports import (
     OutboxKey,
     Row,
     Store,
+    Sums,
     Taken,
     Terminal,
 )
@@ -28,10 +30,11 @@ from tidelog_service.store.blobs import BlobStore
 from tidelog_service.store.choosing import Choosing
 from tidelog_service.store.database import Database, Fields
 from tidelog_service.store.generations import Watch
-from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, within
+from tidelog_service.store.keys import checked_seq, keyed, keys_of, run_of, seq_of, signed, within
 from tidelog_service.store.models import Role
 from tidelog_service.store.pieces import POOL_MAX, Pool, padded, pieces
 from tidelog_service.store.statements import Listed, Statements
+from tidelog_service.store.tallies import Tallies
 
 FORGET_EVERY: Final = 1_024
 """An outbox's old numbers are deleted when a multiple of this is taken: once each, about 2 ms at a time."""
@@ -66,6 +69,7 @@ class RecordStore(Store):
         self._sql = Statements(database)
         self._choosing = Choosing(database)
         self.blobs = BlobStore(database)
+        self._tallies = Tallies(database)
         self._watch = Watch(database, self._forget_cached)
         # Within a transaction nobody else can change anything: one look at its start is enough.
         self._in_transaction = False
@@ -215,16 +219,22 @@ class RecordStore(Store):
         """See `Store.erase`."""
         gone = self.blobs.erase(channel_id, seqs)
         for run in within(seqs).runs:
-            gone += sum(size for (size,) in self._database.fetch(self._sql.erase, run_of(channel_id, run)))
+            keys = run_of(channel_id, run)
+            self._tallies.bury(channel_id, keys)
+            gone += sum(size for (size,) in self._database.fetch(self._sql.erase, keys))
         self._database.write_many(self._sql.lighten, [(gone, channel_id)])
+
+    def tally(self, channel_id: int, seqs: RangeSet) -> Sums:
+        """See `Store.tally`."""
+        return self._tallies.of(channel_id, [run_of(channel_id, run) for run in within(seqs).runs])
 
     def advance(self, heads: Mapping[int, Head]) -> None:
         """See `Store.advance`."""
         self._database.write_many(
             self._sql.advance,
             [
-                (checked_seq(seq), time, revised, body_bytes, channel_id)
-                for channel_id, (seq, time, revised, body_bytes) in heads.items()
+                (checked_seq(seq), time, revised, size, signed(total), size, channel_id)
+                for channel_id, (seq, time, revised, total, size) in heads.items()
             ],
         )
 
@@ -341,7 +351,7 @@ def _logs(rows: Iterable[Fields]) -> dict[str, Log]:
 def _log(fields: Fields) -> Log:
     """A log as a member may read it."""
     key, name, epoch, head, floor, time, revisions, role, first, last, *more = fields
-    receipts, count, read, delivered, marked = more
+    receipts, count, read, delivered, marked, total, size = more
     left = last is not None
     told = bool(receipts) and not left
     if marked != epoch:
@@ -362,6 +372,8 @@ def _log(fields: Fields) -> Log:
         delivered=delivered,
         # Others' marks are not even counted for those who do not hear of them.
         marks=count + 1 if told else read + delivered,
+        sum=total % SUM_STOP,
+        body_bytes=size,
     )
 
 

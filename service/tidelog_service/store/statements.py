@@ -40,6 +40,8 @@ _LOG = (
     Member.read,
     Member.delivered,
     Member.marked,
+    Channel.sum,
+    Channel.bytes,
 )
 _ROW = (
     Record.id,
@@ -93,7 +95,7 @@ class Statements:
         self.append = compiled(_insertion(Record))  # the columns
         self.remember = compiled(_insertion(Taken))  # the columns
         self.keep = compiled(_keep())  # device, outbox, numbers
-        self.advance = compiled(_advance())  # head, time, how many revisions and bytes more, channel
+        self.advance = compiled(_advance())  # head, time, how many revisions more, bytes, sum, bytes, channel
         self.erase = compiled(_erase())  # first key, key after the last; gives the bodies' lengths
         self.lighten = compiled(_lighten())  # how many bytes less, channel
         self.forget = compiled(_forget())  # device, outbox, n (those below go)
@@ -142,7 +144,10 @@ def _advance() -> Query:
         Channel.head: 0,
         Channel.time: 0,
         Channel.revisions: Channel.revisions + 1,
-        Channel.body_bytes: Channel.body_bytes + 0,
+        # What is there grows by what has ever been.
+        Channel.body_bytes: Channel.body_bytes - Channel.bytes + 0,
+        Channel.sum: 0,
+        Channel.bytes: 0,
     }
     return Channel.update(stands).where(Channel.id == 0)
 

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from tidelog.wire.errors import UsageError
+from tidelog.wire.fingerprints import SUM_STOP, fingerprint
 from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB
 from tidelog.wire.limits import (
     BODY_BYTES_MAX,
@@ -190,7 +191,7 @@ class _Import:
     def finish(self) -> None:
         self._store.advance(
             {
-                tail.channel_id: Head(tail.head, tail.time, body_bytes=tail.body_bytes)
+                tail.channel_id: Head(tail.head, tail.time, 0, tail.sum, tail.body_bytes)
                 for tail in self._tails.values()
             }
         )
@@ -205,11 +206,10 @@ class _Import:
         tail = self._tails.get(line.channel) or self._tail(line.channel)
         tail.head += 1
         tail.time = max(tail.time, line.ts)
-        tail.body_bytes += len(line.body)
         if tail.made:
             tail.members[author_id] = None
         line = self._stored_apart(line, tail)
-        return NewRow(
+        row = NewRow(
             tail.channel_id,
             tail.head,
             author_id,
@@ -218,7 +218,13 @@ class _Import:
             line.kind,
             line.content_type,
             line.body,
+            tail.sum,
+            tail.body_bytes,
         )
+        share = fingerprint(line.channel, tail.head, line.kind, line.author, line.content_type, line.body)
+        tail.sum = (tail.sum + share) % SUM_STOP
+        tail.body_bytes += len(line.body)
+        return row
 
     def _stored_apart(self, line: ImportLine, tail: _Tail) -> ImportLine:
         """The line with a stub, where its body is a large one."""
@@ -240,15 +246,26 @@ class _Import:
         return self._user_ids.setdefault(name, made)
 
     def _tail(self, name: str) -> _Tail:
-        query = Channel.select(Channel.id, Channel.head, Channel.time).where(Channel.name == name)
-        rows = self._database.select(query)
-        if rows:
-            channel_id, head, time = rows[0]
-            tail = _Tail(channel_id=channel_id, made=False, head=head, time=time)
-        else:
+        rows = self._standing(name)
+        made = not rows
+        if made:
             self.channels.append(name)
-            tail = _Tail(channel_id=enrolment.insert_channel(self._database, name, self._now), made=True)
+            enrolment.insert_channel(self._database, name, self._now)
+            rows = self._standing(name)
+        ((channel_id, head, time, total, size),) = rows
+        tail = _Tail(
+            channel_id=channel_id,
+            made=made,
+            head=head,
+            time=time,
+            sum=total % SUM_STOP,
+            body_bytes=size,
+        )
         return self._tails.setdefault(name, tail)
+
+    def _standing(self, name: str) -> list[Fields]:
+        columns = (Channel.id, Channel.head, Channel.time, Channel.sum, Channel.bytes)
+        return self._database.select(Channel.select(*columns).where(Channel.name == name))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -257,9 +274,10 @@ class _Tail:
 
     channel_id: int
     made: bool
-    head: int = 0
-    time: int = 0
-    body_bytes: int = 0
+    head: int
+    time: int
+    sum: int
+    body_bytes: int
     members: dict[int, None] = field(default_factory=dict)
 
 

@@ -50,3 +50,19 @@ def test_of_too_many_the_one_put_longest_ago_goes() -> None:
 def test_another_question_is_another_scope(other: bytes) -> None:
     assert other != scope_of(None, rule=(0,), ability=((1,),))
     assert scope_of(("a", "b"), rule=(0,), ability=()) != scope_of(("b", "a"), rule=(0,), ability=())
+
+
+def test_a_token_of_all_records_of_channels_is_found_whatever_else_it_was_asked_for_with() -> None:
+    scopes = [
+        scope_of(None, rule=(0, 0, 0, 0), ability=((1, 2), 16_384)),
+        scope_of(("a", "b"), rule=(0, 1, 0, 0), ability=((), 256)),
+        scope_of(("c",), rule=(20, 0, 0, 0), ability=((), 256)),
+    ]
+    tokens = Tokens(map(token, scopes))
+    everything, named = tokens.of(None), tokens.of(("a", "b"))
+    assert everything is not None
+    assert named is not None
+    assert (everything.scope, named.scope) == (scopes[0], scopes[1])
+    # Not those of the newest records only, nor of other channels.
+    assert tokens.of(("c",)) is None
+    assert tokens.of(("b", "a")) is None

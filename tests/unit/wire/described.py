@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tidelog.wire import jsonform
+from tidelog.wire.audit_frames import Audit, Span, Verdict
 from tidelog.wire.frames import Frame, SyncRequest
 from tidelog.wire.json_ranges import to_ranges
 from tidelog.wire.marks import Member, News
@@ -36,8 +38,39 @@ def frame_of(told: dict[str, Any]) -> Frame:
             return resync_of(told)
         case "page":
             return page_of(told)
+        case "audit":
+            return audit_of(told)
+        case "verdict":
+            return Verdict(
+                rid=told["id"],
+                lacking=told.get("lacking", 0),
+                news=told.get("news", 0),
+                differing=seqs_of(told.get("differing")),
+            )
         case _:
             return request_of(told)
+
+
+def audit_of(told: dict[str, Any]) -> Audit:
+    """An audit, its sums in hexadecimal digits."""
+    request = frame_of(told["request"]) if "request" in told else told["id"]
+    if not isinstance(request, SyncRequest | Resync | int):
+        raise TypeError(told)
+    spans = [
+        Span(one["place"], one["start"], one["stop"], sums_of(one["sums"])) for one in told.get("spans", ())
+    ]
+    return Audit(
+        request=request,
+        total=int(told["sum"], 16) if "sum" in told else None,
+        channels=sums_of(told.get("channels", ())),
+        spans=tuple(spans),
+        patterns=tuple(told.get("patterns", ())),
+    )
+
+
+def sums_of(told: Sequence[str]) -> tuple[int, ...]:
+    """Sums of channels or pieces."""
+    return tuple(int(one, 16) for one in told)
 
 
 def seqs_of(ranges: object) -> RangeSet:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from tidelog.wire import topics
+from tidelog.wire.audit_frames import Audit, Span, Verdict
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
+from tidelog.wire.fingerprints import SUM_STOP
 from tidelog.wire.frames import (
     Delta,
     Fault,
@@ -25,6 +27,7 @@ from tidelog.wire.frames import (
 )
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import (
+    AUDIT_SUM_STOP,
     BODY_BYTES_MAX,
     BODY_DIGEST_BYTES,
     BODY_SIZE_STOP,
@@ -570,6 +573,42 @@ ROSTERS = st.builds(
     Roster, rid=RIDS, channel=CHANNELS, epoch=EPOCHS, role=st.one_of(st.none(), st.sampled_from(Role))
 )
 
+
+@st.composite
+def spans(draw: st.DrawFn) -> tuple[Span, ...]:
+    """Parts of channels, ascending."""
+    made = []
+    for place in sorted(draw(st.sets(PLACES, max_size=3))):
+        edges = sorted(draw(st.sets(st.one_of(st.integers(1, 60), SEQS), max_size=4)))
+        for start, stop in zip(edges[::2], edges[1::2], strict=False):
+            count = draw(st.integers(1, min(stop - start, 5)))
+            sums = draw(st.lists(st.integers(0, AUDIT_SUM_STOP - 1), min_size=count, max_size=count))
+            made.append(Span(place, start, stop, tuple(sums)))
+    return tuple(made)
+
+
+AUDITS_OF_ALL = st.builds(
+    Audit,
+    request=RIDS,
+    total=st.integers(0, SUM_STOP - 1),
+    patterns=st.lists(PATTERNS, max_size=3, unique=True).map(tuple),
+)
+AUDITS = st.builds(
+    Audit,
+    request=st.one_of(SYNC_REQUESTS, PAGE_REQUESTS, resyncs()),
+    total=st.one_of(st.none(), st.integers(0, SUM_STOP - 1)),
+    channels=st.lists(st.integers(0, AUDIT_SUM_STOP - 1), max_size=5).map(tuple),
+    spans=spans(),
+    patterns=st.lists(PATTERNS, max_size=3, unique=True).map(tuple),
+)
+VERDICTS = st.builds(
+    Verdict,
+    rid=RIDS,
+    lacking=st.one_of(st.integers(0, 30), st.integers(0, SEQ_STOP - 1)),
+    news=st.integers(0, STATEMENTS_MAX),
+    differing=st.sets(st.integers(1, STATEMENTS_MAX), max_size=6).map(RangeSet.of),
+)
+
 FRAMES = st.one_of(
     messages(),
     receipts(),
@@ -595,6 +634,14 @@ FRAMES = st.one_of(
 """What has a form in both encodings."""
 
 PACKED_FRAMES = st.one_of(
-    FRAMES, parcels(), PAGE_REQUESTS, resyncs(), pages(), queries(st.one_of(PAGE_REQUESTS, resyncs()))
+    FRAMES,
+    parcels(),
+    PAGE_REQUESTS,
+    resyncs(),
+    pages(),
+    queries(st.one_of(PAGE_REQUESTS, resyncs())),
+    AUDITS,
+    AUDITS_OF_ALL,
+    VERDICTS,
 )
 """All that there are."""

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidelog.wire import payload
+from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Frame, Type
 from tidelog.wire.limits import VERSION
@@ -17,6 +18,7 @@ from tidelog.wire.queries import Query
 from unit.wire.mutations import CHANGES, mutated
 from unit.wire.strategies import PACKED_FRAMES, parcels
 
+NO_JSON = (Parcel, Resync, Page, Audit, Verdict)
 FIRST_BYTES = st.sampled_from(
     [*(bytes([VERSION << 5 | kind]) for kind in Type), b"\x33\0\1\4", b"\x33\0\1\2", b"{", b'{"type":"']
 )
@@ -44,7 +46,7 @@ def written(frame: Frame, encoding: Encoding) -> bytes:
 def packed_only(frame: Frame) -> bool:
     """Whether it has no other form."""
     asked = frame.request if isinstance(frame, Query) else frame
-    return isinstance(asked, Parcel | Resync | Page)
+    return isinstance(asked, NO_JSON)
 
 
 @given(st.one_of(st.binary(max_size=80), st.builds(bytes.__add__, FIRST_BYTES, st.binary(max_size=80))))

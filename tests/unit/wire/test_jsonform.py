@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from tidelog.wire import jsonform
+from tidelog.wire.audit_frames import Verdict
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.frames import Delta, Frame
 from tidelog.wire.page_frames import Page, Resync
@@ -69,7 +70,7 @@ def test_the_type_says_what_it_is(payload: bytes, code: Code) -> None:
     assert refusal(payload).wire_code is code
 
 
-@pytest.mark.parametrize("frame", [Resync(rid=1, token=b"abcd", digest=2), Page(rid=1)])
+@pytest.mark.parametrize("frame", [Resync(rid=1, token=b"abcd", digest=2), Page(rid=1), Verdict(rid=1)])
 def test_what_has_no_json_form_is_the_callers_mistake(frame: Frame) -> None:
     with pytest.raises(UsageError, match="no JSON form"):
         jsonform.encode(frame)

@@ -52,8 +52,8 @@ def test_the_example_of_a_parcel_builds_on_the_records_that_are_told() -> None:
 
 
 def test_every_example_in_bytes_is_paired_and_every_type_has_one() -> None:
-    """Those of types that have no JSON form are tested with `test_spec_pages`."""
-    unpaired = [*examples("Resync"), *examples("Page")]
+    """Those of types that have no JSON form are tested with `test_spec_pages` and `test_spec_audits`."""
+    unpaired = [example for name in ("Resync", "Page", "Audit", "Verdict") for example in examples(name)]
     assert len(PAIRS) + len(unpaired) == SPEC.count("```hex")
     told = [*(octets(annotated) for annotated, _ in PAIRS), *unpaired]
     assert {payload[0] & 0x1F for payload in told} == set(Type)

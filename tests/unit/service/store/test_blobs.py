@@ -14,6 +14,7 @@ from tidelog_service.store.blobs import BlobStore
 from tidelog_service.store.database import Database, open_database
 from tidelog_service.store.keys import LOG_STOP
 from tidelog_service.store.records import RecordStore
+from tidelog_service.store.registry import Registry
 
 DIGEST = bytes(32)
 
@@ -95,6 +96,7 @@ def test_nor_does_making_room(database: Database, monkeypatch: pytest.MonkeyPatc
 
 def test_many_bodies_go_some_at_a_time_and_are_nobodys_at_once(database: Database) -> None:
     """A service that starts anew goes on with it."""
+    Registry(database).add_channel("room1", [])
     store = RecordStore(database)
     for seq in range(1, 12):
         blob = kept(database, b"%d" % seq)

@@ -204,7 +204,7 @@ class TestRecords:
         with store.transaction():
             store.append(rows)
         assert _all(store, RangeSet([(1, SEQ_STOP)])) == [
-            Row(row.seq, user, *row[3:]) for row, user in zip(rows, ("ann", "bob", "cem"), strict=True)
+            Row(row.seq, user, *row[3:8]) for row, user in zip(rows, ("ann", "bob", "cem"), strict=True)
         ]
 
     def test_a_batch_that_fails_leaves_nothing(self, store: RecordStore) -> None:

@@ -23,7 +23,7 @@ from tidelog_service.engine.enrolling import Serving
 from tidelog_service.engine.marking import Asked as Marked
 from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
-from tidelog_service.engine.paging import Asked, Paging
+from tidelog_service.engine.paging import LOOKS, Asked, Paging
 from tidelog_service.engine.ports import Log, Press, Store
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.rates import Rates
@@ -124,15 +124,14 @@ class Answering:
             return self._busy(question, request, "too many requests")
         filter_ = request.filter if isinstance(request, Query) else None
         inner = request.request if isinstance(request, Query) else request
-        if isinstance(request, Query) and request.depth:
-            return self._survey(question, request, now_ms)
-        if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
-            return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
         try:
-            return self._reply(question, inner, filter_, now_ms)
-        except Unavailable:
-            # Not the whole batch again: its messages are on disk.
-            return self._busy(question, request, "the store does not answer")
+            if isinstance(request, Query) and request.depth:
+                return self._survey(question, request, now_ms)
+            if isinstance(inner, Fetch | Ask) or (isinstance(inner, SyncRequest) and not inner.pages):
+                return self._reply(question, inner, filter_, now_ms)
+        except (Unavailable, ProtocolError) as error:
+            return self._refused(question, request, error)
+        return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
 
     def _reply(
         self, question: Question, request: SyncRequest | Fetch | Ask, filter_: Filter | None, now_ms: int
@@ -173,6 +172,21 @@ class Answering:
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
+    def _refused(
+        self,
+        question: Question,
+        request: SyncRequest | Resync | Query | Fetch | Ask,
+        error: Unavailable | ProtocolError,
+    ) -> Reply:
+        if isinstance(error, Unavailable):
+            # Not the whole batch again: its messages are on disk.
+            return self._busy(question, request, "the store does not answer")
+        self._tally["refused_" + error.wire_code.word] += 1
+        bounded = isinstance(request, SyncRequest | Resync | Query) and request.room
+        text = "" if error.wire_code is Code.TOKEN or bounded else str(error)
+        fault = Fault(code=error.wire_code, rid=request.rid, text=text)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+
     def _lend(self, question: Question, request: Fetch) -> Reply:
         piece = self._lender.answer(request, question.encoding)
         self._tally["lent"] += 1
@@ -181,15 +195,7 @@ class Answering:
     def _survey(self, question: Question, query: Query, now_ms: int) -> Reply:
         """Answer a query for less than records."""
         survey = self._paging.manifest if query.depth is Depth.MANIFEST else self._paging.preview
-        try:
-            payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
-        except ProtocolError as error:
-            self._tally["refused_" + error.wire_code.word] += 1
-            text = "" if error.wire_code is Code.TOKEN else str(error)
-            fault = Fault(code=error.wire_code, rid=query.rid, text=text)
-            return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
-        except Unavailable:
-            return self._busy(question, query, "the store does not answer")
+        payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
         self._tally["surveyed"] += 1
         return Reply(question.device, payload)
 
@@ -237,4 +243,5 @@ class Answering:
         )
         self._tally["answered"] += 1
         self._tally["sent"] += page.records
+        self._rates.charge(question.device, now_ms, cost=page.looked // LOOKS)
         return Reply(question.device, page.payload, bodies=page.bodies)

@@ -65,7 +65,7 @@ def passing(
     lacking = (within if want is None else within & want) - have
     if filter_.newest:
         found = _newest(filter_, log, store, within)
-        return Passing(found & lacking, looked=looked + found.count)
+        return Passing(found & lacking, looked=looked + found.count + len(filter_.authors))
     if not lacking or not (filter_.authors or filter_.kinds):
         return Passing(lacking, looked=looked)
     chosen = store.chosen(
@@ -76,7 +76,8 @@ def passing(
         count_max=count_max,
         newest_first=not oldest_first,
     )
-    return Passing(chosen.seqs, chosen.rest, looked + chosen.seqs.count + len(lacking.runs))
+    looked += len(lacking.runs) + len(filter_.authors)
+    return Passing(chosen.seqs, chosen.rest, looked + chosen.seqs.count)
 
 
 def _in_time(filter_: Filter, log: Log, store: Store) -> tuple[RangeSet, int]:

@@ -159,14 +159,17 @@ def _fitting(page: _Page, sizes: list[int]) -> int:
 
 
 def _fitted(page: _Page, survey: Survey) -> bytes:
-    """Encode; where the estimate was too low, tell of fewer records."""
+    """Encode; where the estimate was too low, tell of fewer records, of none where a bound is strict."""
     frame = Manifest(rid=survey.inquiry.rid, more=page.more, channels=tuple(page.channels))
     while True:
         payload = wire.encode(frame, survey.encoding)
         count = sum(one.seqs.count for one in frame.channels)
-        if len(payload) <= survey.page_bytes or count <= 1:
+        if count == 1 and 0 < survey.inquiry.room < len(payload):
+            frame = replace(frame, channels=(), more=True)
+        elif len(payload) <= survey.page_bytes or count <= 1:
             return payload
-        frame = _shed(frame, max(1, count * (len(payload) - survey.page_bytes) // len(payload) + 1))
+        else:
+            frame = _shed(frame, max(1, count * (len(payload) - survey.page_bytes) // len(payload) + 1))
 
 
 def _shed(frame: Manifest, share: int) -> Manifest:

@@ -38,6 +38,7 @@ class Choosing:
         """See the class."""
         self._database = database
         self._sql: dict[_Form, str] = {}
+        self._named: dict[int, str] = {}
         self._first = database.compile(
             Record.select(Record.id, Record.time)
             .where((Record.id >= 0) & (Record.id < 0))
@@ -90,8 +91,12 @@ class Choosing:
     def _users(self, names: Sequence[str]) -> list[int]:
         if not names:
             return []
-        query = User.select(User.id).where(User.name.in_(list(names)))
-        return [key for (key,) in self._database.select(query)]
+        given = padded(names)
+        sql = self._named.get(len(given))
+        if sql is None:
+            query = User.select(User.id).where(User.name.in_(given))
+            sql = self._named[len(given)] = self._database.compile(query)
+        return [key for (key,) in self._database.fetch(sql, given)]
 
     def _written(
         self,

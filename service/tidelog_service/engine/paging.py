@@ -187,7 +187,11 @@ class Paging:
             looked = work.draft.looked // LOOKS
             self._rates.charge(device, now_ms, cost=1 + looked)
             return Rehearsal(
-                len(payload), sum(len(entry.body) for entry in taken), len(taken), work.draft.every
+                payload_bytes=len(payload),
+                body_bytes=sum(len(entry.body) for entry in taken),
+                taken=len(taken),
+                lacks=work.draft.every,
+                untold=work.draft.untold,
             )
 
         found = estimate(inquiry, logs, self._store, rehearse)

@@ -23,6 +23,7 @@ from tidelog.wire.payload import Encoding
 from tidelog.wire.queries import NO_FILTER, Depth, Filter, Listed, Manifest, Query, matches
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.ports import Row
 
 CHANNELS = ("room", "hall", "ship/deck", "ship/hold")
@@ -334,6 +335,29 @@ def test_a_preview_says_what_the_sync_takes(seed: int) -> None:
     assert preview.records == report.records
     took = report.bytes_up + report.bytes_down
     assert abs(preview.bytes - took) <= 0.1 * took + 64
+
+
+@pytest.mark.parametrize(("channels", "page_bytes"), [(20, 256), (100, 1_000), (1_000, 16_384)])
+@pytest.mark.parametrize("chosen", [None, Filter(authors=("ann",))], ids=["all", "authors"])
+def test_a_preview_counts_channels_that_take_several_pages_to_tell(
+    channels: int, page_bytes: int, chosen: Filter | None
+) -> None:
+    """A new device: the first page's header has no room for all names, and no record of the others counts."""
+    shelf = Shelf({f"site/{at}/sensor": ("ann", "bob") for at in range(channels)})
+    for at, name in enumerate(shelf.logs):
+        shelf.fill(name, [b"%d: the tide is at %d" % (n, at) for n in range(10)], times=range(1_000, 1_010))
+    bench = Bench(
+        tuning=Tuning(live=False, page_bytes=page_bytes), device="bob-phone", pages=True, codecs=offered()
+    )
+    pair = Pair(bench, Engine(shelf, bounds=Bounds(requests_per_second=10**6, requests_burst=10**6)))
+    job = Job(id=0, channels=None, filter=chosen, survey=Survey(depth=Depth.PREVIEW))
+    preview = pair.end(job).found
+    assert isinstance(preview, Preview)
+    report = pair.end(Job(id=0, channels=None, filter=chosen)).report
+    assert report is not None
+    assert preview.records == report.records == 10 * channels
+    took = report.bytes_up + report.bytes_down
+    assert took / 2 <= preview.bytes <= 6 * took, "small pages gain more by what came before than is foreseen"
 
 
 def test_nothing_is_said_of_channels_out_of_scope() -> None:

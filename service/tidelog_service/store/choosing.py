@@ -23,6 +23,9 @@ _LEAP_FIRST: Final = 64
 _LEAP_MAX: Final = 1_024
 """Records of an author read at a time: few where most of them are none that are looked for."""
 
+_OTHERS_MAX: Final = 4_096
+"""Records of an author among which a kind is looked for at a time; all that are no such have their price."""
+
 _Form = tuple[str, int, int, int, bool]
 """What tells one statement from another: its name, the lengths of its lists, and its order."""
 
@@ -110,16 +113,20 @@ class Choosing:
     ) -> Chosen:
         """What some users wrote: one after the other, each no further than those before make it pass."""
         found: list[int] = []
-        near = seqs
+        near, looked = seqs, 0
         for user in users:
-            found += self._written_by(user, channel_id, near, kinds, count_max + 1, newest_first=newest_first)
+            some, more = self._written_by(
+                user, channel_id, near, kinds, count_max + 1, newest_first=newest_first
+            )
+            found += some
+            looked += more
             found.sort(reverse=newest_first)
             if len(found) > count_max:
                 del found[count_max + 1 :]
                 near -= _from(found[-1], near, newest_first=newest_first)
         passing, at = _cut(found, count_max)
         rest = EMPTY if at is None else seqs & _from(at, seqs, newest_first=newest_first)
-        return Chosen(passing, rest)
+        return Chosen(passing, rest, looked)
 
     def _written_by(
         self,
@@ -130,26 +137,35 @@ class Choosing:
         count: int,
         *,
         newest_first: bool,
-    ) -> list[int]:
-        """The first so many, in their order.
+    ) -> tuple[list[int], int]:
+        """The first so many, in their order, and how many others were looked at for their kind.
 
         There may be thousands of runs in which the user wrote nothing: its own records are read on from a
         number that is looked for, and lead over all runs between.
         """
         found: list[int] = []
-        form = ("run", 0, 1, len(kinds), newest_first)
+        form: _Form = ("run", 0, 1, len(kinds), newest_first)
+        by_far: _Form = ("far", 0, 1, 0, newest_first)
         starts = [start for start, _ in seqs.runs]
         left: Run | None = (starts[0], seqs.stop) if starts else None
-        batch = _LEAP_FIRST
+        batch, looked = _LEAP_FIRST, 0
         while left is not None and len(found) < count:
-            told = self._seqs(form, [*run_of(channel_id, left), user, *kinds, batch])
+            some, end = left, None
+            if kinds and (far := self._seqs(by_far, [*run_of(channel_id, left), user, 1, _OTHERS_MAX - 1])):
+                end = far[0]
+                some = (end, left[1]) if newest_first else (left[0], end + 1)
+            told = self._seqs(form, [*run_of(channel_id, some), user, *kinds, batch])
             asked_for = [seq for seq in told if seq in seqs]
             found += asked_for
-            if len(told) < batch:
+            if len(told) == batch:
+                end = told[-1]
+            elif end is not None:
+                looked += _OTHERS_MAX
+            if end is None:
                 break
-            left = _behind(told[-1], seqs, starts, newest_first=newest_first)
+            left = _behind(end, seqs, starts, newest_first=newest_first)
             batch = min(2 * batch, _LEAP_MAX) if len(asked_for) == len(told) else _LEAP_FIRST
-        return found[:count]
+        return found[:count], looked
 
     def _looked(
         self, channel_id: int, kinds: Sequence[int], *, newest_first: bool

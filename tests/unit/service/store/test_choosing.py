@@ -138,6 +138,19 @@ def test_a_log_of_nothing_but_others_is_passed_over_by_the_index(
     assert found == Chosen(EMPTY, EMPTY)
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_records_of_an_author_that_are_of_no_such_kind_are_counted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, *, newest_first: bool
+) -> None:
+    """They are looked at one by one; who asks for it is charged by that."""
+    monkeypatch.setattr("tidelog_service.store.choosing._OTHERS_MAX", 10)
+    found = kept.store.chosen(
+        1, RangeSet([(1, 301)]), authors=USERS, kinds=(99,), count_max=999, newest_first=newest_first
+    )
+    assert list(found.seqs) == kept.passing(RangeSet([(1, 301)]), USERS, (99,))
+    assert len(kept.rows) - 30 <= found.looked <= len(kept.rows)
+
+
 def test_an_author_of_nothing_is_looked_for_once_however_many_runs(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tidelog.wire.queries import Filter, matches
 from tidelog.wire.topics import is_channel, is_pattern
-from tidelog_service.engine import filters
+from tidelog_service.engine import topic_filters
 
 LEVELS = st.sampled_from(["a", "b", "a.b", "a+b", "(", "|", "$x", "é"])
 NAMES = st.lists(LEVELS, min_size=1, max_size=3).map("/".join).filter(is_channel)
@@ -26,7 +26,7 @@ PATTERNS = (
 @given(pattern=PATTERNS, name=NAMES)
 def test_a_pattern_matches_as_the_standard_has_it(pattern: str, name: str) -> None:
     # On a topic of its own a name that begins with "$" is one like others.
-    assert matches(pattern, name) == filters.matches(f"x/{pattern}", f"x/{name}")
+    assert matches(pattern, name) == topic_filters.matches(f"x/{pattern}", f"x/{name}")
 
 
 @given(patterns=st.lists(PATTERNS, max_size=5, unique=True).map(tuple), name=NAMES)

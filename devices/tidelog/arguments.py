@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NoReturn
 
 from tidelog import codec as codecs
 from tidelog.codec.page import Rule
@@ -24,16 +23,6 @@ from tidelog.wire.limits import (
 )
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.topics import checked_channel
-
-
-def not_yet(what: str) -> NoReturn:
-    """Refuse what a later version brings.
-
-    Raises:
-        UsageError: always (``unsupported``).
-    """
-    hint = "CHANGELOG.md says what each version brings"
-    raise UsageError(f"{what} is not in this version", code="unsupported", hint=hint)
 
 
 def offered_codecs(codec: str) -> tuple[int, ...]:

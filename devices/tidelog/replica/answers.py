@@ -102,6 +102,9 @@ class Answers:
         if survey is None or survey.depth is not Depth.MANIFEST or not asked:
             effects.events.append(endings.failed(job, ProtocolError("a manifest that was not asked for")))
             return
+        if job.max_bytes and frame.more and not frame.channels:
+            effects.events.append(endings.spent(job, now))  # not even one record fits what is left
+            return
         try:
             survey.take(frame)
         except ProtocolError as error:

@@ -20,7 +20,7 @@ from tidelog.wire.statements import Statement
 _ENTRY_BYTES = 12
 """What is said of a channel beside its name and runs, generously."""
 
-_ROOM_BYTES = PACKET_BYTES_MAX // 2
+ROOM_BYTES = PACKET_BYTES_MAX // 2
 """Have-sets together take no more of a packet."""
 
 
@@ -253,11 +253,11 @@ def _statements(
     """What the device says of each channel, and the channels that are left over."""
     statements: list[Statement] = []
     left_over: set[str] = set()
-    room = _ROOM_BYTES
+    room = ROOM_BYTES
     for name in names:
         statement = holdings.state(name, wanted_only=aim.wanted_only, oldest_first=aim.rule.oldest_first)
-        if name not in served and (room == _ROOM_BYTES or _most_bytes(statement) <= room):
-            room -= _most_bytes(statement)
+        if name not in served and (room == ROOM_BYTES or most_bytes(statement) <= room):
+            room -= most_bytes(statement)
         else:
             left_over |= {name} - served
             statement = Statement(channel=name, epoch=statement.epoch, have=EMPTY, want=EMPTY)
@@ -284,7 +284,8 @@ def _statement(standing: Standing) -> Statement:
     return Statement(channel=standing.channel, epoch=standing.epoch, have=standing.have)
 
 
-def _most_bytes(statement: Statement) -> int:
+def most_bytes(statement: Statement) -> int:
+    """What a statement takes in a request, generously."""
     runs = len(statement.have.runs) + (len(statement.want.runs) if statement.want is not None else 0)
     return _ENTRY_BYTES + len(statement.channel.encode()) + RUN_BYTES * runs
 
@@ -293,4 +294,4 @@ def _fits(found: Differences) -> bool:
     sets: list[RangeSet] = [seqs for change in found.changes for seqs in (change.added, change.dropped)]
     runs = sum(len(seqs.runs) for seqs in sets)
     size = _ENTRY_BYTES * (len(found.grown) + len(found.changes)) + RUN_BYTES * runs
-    return size + sum(_most_bytes(_statement(one)) for one in found.others) <= _ROOM_BYTES
+    return size + sum(most_bytes(_statement(one)) for one in found.others) <= ROOM_BYTES

@@ -153,12 +153,13 @@ class Holdings:
         return Statement(
             channel=channel,
             epoch=holding.epoch,
-            have=_cut(holding.have, oldest_first=oldest_first),
-            want=None if want is None else _cut(want, oldest_first=oldest_first),
+            have=cut(holding.have, oldest_first=oldest_first),
+            want=None if want is None else cut(want, oldest_first=oldest_first),
         )
 
 
-def _cut(seqs: RangeSet, *, oldest_first: bool) -> RangeSet:
+def cut(seqs: RangeSet, *, oldest_first: bool) -> RangeSet:
+    """As many runs as are stated of a set; those go that come last in the answer."""
     return RangeSet.of_sorted(seqs.runs[:RUNS_STATED_MAX] if oldest_first else seqs.runs[-RUNS_STATED_MAX:])
 
 

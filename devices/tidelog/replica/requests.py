@@ -23,6 +23,7 @@ from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import Depth, Filter, Query
+from tidelog.wire.ranges import EMPTY
 from tidelog.wire.topics import reply_topic, sync_topic
 
 _LENGTH_BYTES = 2
@@ -158,6 +159,11 @@ class Open:
     def mark_served(self) -> None:
         """Note the channels that this request did ask for as done."""
         self.job.served |= set(self.question.account.names()) - self.left_over
+        wants = self.job.wants or {}
+        for one in self.question.account:
+            if one.channel in wants:
+                # What did not come of these numbers is not to be had.
+                wants[one.channel] = wants[one.channel].without(one.want or EMPTY)
 
     def asked_for(self, channel: str) -> bool:
         """Whether an answer may speak of the channel."""

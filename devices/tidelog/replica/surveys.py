@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tidelog.replica.asking import Ability, Aim, Question
-from tidelog.replica.holdings import Holdings
+from tidelog.replica.asking import ROOM_BYTES, Ability, Aim, Question, most_bytes
+from tidelog.replica.holdings import Holdings, cut
 from tidelog.replica.steps import Listing, Preview
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import SyncRequest
+from tidelog.wire.limits import STATEMENTS_MAX
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.packed import encode
 from tidelog.wire.queries import Cursor, Depth, Estimate, Filter, Manifest
@@ -52,14 +53,15 @@ class Survey:
             ProtocolError: it goes on where it began.
         """
         for one in frame.channels:
+            if self.epochs.get(one.channel) != one.epoch:
+                self.listed[one.channel] = {}  # the log began anew after an earlier page
             self.epochs[one.channel] = one.epoch
-            sizes = dict(zip(one.seqs, one.sizes, strict=True))
-            self.listed[one.channel] = self.listed.get(one.channel, {}) | sizes
+            self.listed[one.channel].update(zip(one.seqs, one.sizes, strict=True))
         if not frame.more:
             return
         last = frame.channels[-1] if frame.channels else None
         after = Cursor(last.channel, last.seqs.runs[0][0] if last.seqs else 0) if last is not None else None
-        if after is None or after == self.after:
+        if after is None or (self.after is not None and _order(after) <= _order(self.after)):
             raise ProtocolError("the manifest does not go on")
         self.after = after
 
@@ -100,9 +102,18 @@ class Want:
         holding = holdings.get(channel)
         return self.seqs - holding.have if holding is not None and self.is_of(holding.epoch) else self.seqs
 
+    def without(self, seqs: RangeSet) -> Want:
+        """The same but for these."""
+        return replace(self, seqs=self.seqs - seqs)
+
     def is_of(self, epoch: int) -> bool:
         """Whether they are records of this incarnation."""
         return self.epoch in (0, epoch)
+
+
+def _order(cursor: Cursor) -> tuple[str, bool, int]:
+    """By channel, then by falling seq; the end of a channel comes last."""
+    return cursor.channel, not cursor.seq, -cursor.seq
 
 
 def survey_question(aim: Aim, survey: Survey, ability: Ability, *, rid: int) -> Question:
@@ -130,20 +141,24 @@ def survey_question(aim: Aim, survey: Survey, ability: Ability, *, rid: int) -> 
 def wanted_question(
     aim: Aim, wants: Mapping[str, Want], holdings: Holdings, ability: Ability, *, rid: int
 ) -> Question:
-    """Ask for records by their numbers."""
-    statements = tuple(
-        Statement(
-            channel=channel,
-            epoch=_epoch(channel, want, holdings),
-            have=_told(channel, want, holdings),
-            want=left,
-        )
-        for channel, want in wants.items()
-        if (left := want.left(channel, holdings))
-    )
+    """Ask for records by their numbers, as far as a packet holds these; the others come after them."""
+    statements: list[Statement] = []
+    left_over: set[str] = set()
+    room = ROOM_BYTES
+    for channel, want in wants.items():
+        left = want.left(channel, holdings)
+        asked = cut(left, oldest_first=aim.rule.oldest_first)
+        told = cut(_told(channel, want, holdings), oldest_first=aim.rule.oldest_first)
+        statement = Statement(channel=channel, epoch=_epoch(channel, want, holdings), have=told, want=asked)
+        if left and statements and (len(statements) == STATEMENTS_MAX or most_bytes(statement) > room):
+            left_over.add(channel)
+        elif left:
+            statements.append(statement)
+            room -= most_bytes(statement)
+            left_over |= {channel} if left != asked else set()
     request = SyncRequest(
         rid=rid,
-        statements=statements,
+        statements=tuple(statements),
         everywhere=False,
         page_bytes=ability.page_bytes,
         codecs=ability.codecs,
@@ -161,6 +176,7 @@ def wanted_question(
         account=Standings(Standing(one.channel, one.epoch, one.have, want=one.want) for one in statements),
         channels=tuple(one.channel for one in statements),
         rule=replace(aim.rule, newest=0),
+        left_over=frozenset(left_over),
         dictionary=ability.dictionary,
         filter=Filter(max_body=aim.filter.max_body) if aim.filter and aim.filter.max_body else None,
     )

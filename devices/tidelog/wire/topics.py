@@ -138,10 +138,10 @@ def is_channel(name: str) -> bool:
 
 def is_pattern(text: str) -> bool:
     """Whether it is an MQTT filter that may match names of channels (MQTT 3.1.1, section 4.7)."""
-    *before, last = text.split("/")
-    if last == "#":
-        return not before or is_pattern("/".join(before))
-    return is_channel("/".join("x" if level == "+" else level for level in (*before, last)))
+    levels = text.split("/")
+    if levels[-1] == "#":
+        levels.pop()
+    return not levels or is_channel("/".join("x" if level == "+" else level for level in levels))
 
 
 def is_user(name: str) -> bool:

@@ -25,7 +25,7 @@ from tidelog_service.engine.enrolling import Serving
 from tidelog_service.engine.marking import Asked as Marked
 from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
-from tidelog_service.engine.paging import Asked, Paging
+from tidelog_service.engine.paging import LOOKS, Asked, Paging
 from tidelog_service.engine.ports import Log, Press, Store
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.rates import Rates
@@ -125,26 +125,30 @@ class Answering:
             cost += (request.page_bytes - 1) // _PORTION_BYTES
         if not self._rates.admit(device, now_ms, cost=cost):
             return self._busy(question, request, "too many requests")
-        if isinstance(request, Audit) or (isinstance(request, Query) and request.depth):
-            return self._survey(question, request, now_ms)
-        filter_ = request.filter if isinstance(request, Query) else None
-        inner = request.request if isinstance(request, Query) else request
-        if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
-            return Asked(question.terminal, inner, request if isinstance(request, Query) else None)
+        asked = _asked(question)
+        if asked is not None:
+            return asked
         try:
-            return self._reply(question, inner, filter_, now_ms)
-        except Unavailable:
-            # Not the whole batch again: its messages are on disk.
-            return self._busy(question, request, "the store does not answer")
+            return self._reply(question, now_ms)
+        except (Unavailable, ProtocolError) as error:
+            return self._refused(question, request, error)
 
-    def _reply(
-        self, question: Question, request: SyncRequest | Fetch | Ask, filter_: Filter | None, now_ms: int
-    ) -> Reply:
-        if isinstance(request, Fetch):
-            return self._lend(question, request)
-        if isinstance(request, Ask):
-            return self._hand_out(question, request)
-        return self._answer(question, request, filter_, now_ms)
+    def _reply(self, question: Question, now_ms: int) -> Reply:
+        request = question.frame
+        match request:
+            case Fetch():
+                return self._lend(question, request)
+            case Ask():
+                return self._hand_out(question, request)
+            case Audit():
+                return self._auditor.answer(question.terminal, request, now_ms)
+            case Query() if request.depth:
+                return self._survey(question, request, now_ms)
+            case Query(request=SyncRequest() as inner):
+                return self._answer(question, inner, request.filter, now_ms)
+            case SyncRequest():
+                return self._answer(question, request, None, now_ms)
+        raise TypeError(f"not a request: {request!r}")
 
     def _enrol(self, question: Question, frame: Enrol, now_ms: int) -> Iterator[Reply]:
         """Change members, answer, and tell those whom it concerns and who are there."""
@@ -179,25 +183,30 @@ class Answering:
         fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
         return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
+    def _refused(
+        self,
+        question: Question,
+        request: SyncRequest | Resync | Query | Fetch | Ask | Audit,
+        error: Unavailable | ProtocolError,
+    ) -> Reply:
+        if isinstance(error, Unavailable):
+            # Not the whole batch again: its messages are on disk.
+            return self._busy(question, request, "the store does not answer")
+        self._tally["refused_" + error.wire_code.word] += 1
+        bounded = isinstance(request, SyncRequest | Resync | Query | Audit) and request.room
+        text = "" if error.wire_code is Code.TOKEN or bounded else str(error)
+        fault = Fault(code=error.wire_code, rid=request.rid, text=text)
+        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+
     def _lend(self, question: Question, request: Fetch) -> Reply:
         piece = self._lender.answer(request, question.encoding)
         self._tally["lent"] += 1
         return Reply(question.device, wire.encode(piece, question.encoding))
 
-    def _survey(self, question: Question, query: Query | Audit, now_ms: int) -> Reply:
-        """Answer a request for less than records."""
-        if isinstance(query, Audit):
-            return self._auditor.answer(question.terminal, query, now_ms)
+    def _survey(self, question: Question, query: Query, now_ms: int) -> Reply:
+        """Answer a query for less than records."""
         survey = self._paging.manifest if query.depth is Depth.MANIFEST else self._paging.preview
-        try:
-            payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
-        except ProtocolError as error:
-            self._tally["refused_" + error.wire_code.word] += 1
-            text = "" if error.wire_code is Code.TOKEN else str(error)
-            fault = Fault(code=error.wire_code, rid=query.rid, text=text)
-            return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
-        except Unavailable:
-            return self._busy(question, query, "the store does not answer")
+        payload = survey(Asked(question.terminal, query.request, query), question.encoding, now_ms)
         self._tally["surveyed"] += 1
         return Reply(question.device, payload)
 
@@ -245,4 +254,17 @@ class Answering:
         )
         self._tally["answered"] += 1
         self._tally["sent"] += page.records
+        self._rates.charge(question.device, now_ms, cost=page.looked // LOOKS)
         return Reply(question.device, page.payload, bodies=page.bodies)
+
+
+def _asked(question: Question) -> Asked | None:
+    """A request that is answered with a page, together with others."""
+    request = question.frame
+    query = request if isinstance(request, Query) else None
+    inner = query.request if query is not None else request
+    if query is not None and query.depth:
+        return None
+    if isinstance(inner, Resync) or (isinstance(inner, SyncRequest) and inner.pages):
+        return Asked(question.terminal, inner, query)
+    return None

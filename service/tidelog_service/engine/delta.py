@@ -44,11 +44,13 @@ class Page:
         payload: the encoded frame.
         records: how many records it carries.
         bodies: the length of each one's body, bytes; for the accounts.
+        looked: how much work a filter was, in records looked at.
     """
 
     payload: bytes = field(repr=False)
     records: int
     bodies: tuple[int, ...] = ()
+    looked: int = 0
 
 
 def answer(
@@ -75,6 +77,7 @@ def answer(
 
     Raises:
         Unavailable: the store failed.
+        ProtocolError: the filter asks for too much at once (code LIMIT).
     """
     budget = min(request.page_bytes, page_bytes_max)
     builder = _Builder(
@@ -86,7 +89,8 @@ def answer(
             builder.visit(log, stated.get(log.name))
     builder.tell_rest()
     gone = tuple(name for name in stated if name not in logs)
-    return _fitted(builder.delta(gone), budget=budget, encoding=encoding, oldest_first=request.oldest_first)
+    page = _fitted(builder.delta(gone), budget=budget, encoding=encoding, oldest_first=request.oldest_first)
+    return replace(page, looked=builder.looked)
 
 
 def _scope(request: SyncRequest, logs: dict[str, Log]) -> Sequence[Log]:
@@ -138,6 +142,7 @@ class _Builder:
     bare: list[tuple[Log, Statement | None, bool]] = field(default_factory=list)
     more: bool = False
     authors: set[str] = field(default_factory=set)
+    looked: int = 0
 
     @property
     def max_body(self) -> int:
@@ -192,6 +197,7 @@ class _Builder:
             count_max=PAGE_RECORDS_MAX,
             oldest_first=self.request.oldest_first,
         )
+        self.looked += found.looked
         return found.seqs, not found.rest
 
     def _read(self, log: Log, lacks: RangeSet, have: RangeSet) -> tuple[list[Record], RangeSet, bool]:

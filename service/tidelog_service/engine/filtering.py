@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
-from tidelog_service.engine.ports import Log, Store
+from tidelog_service.engine.ports import Chosen, Log, Store
 
 CHOSEN_MAX: Final = 65_536
 """Records of a channel that are looked for in the index at once: some 50 ms."""
@@ -65,7 +65,9 @@ def passing(
     lacking = (within if want is None else within & want) - have
     if filter_.newest:
         found = _newest(filter_, log, store, within)
-        return Passing(found & lacking, looked=looked + found.count)
+        return Passing(
+            found.seqs & lacking, looked=looked + found.looked + found.seqs.count + len(filter_.authors)
+        )
     if not lacking or not (filter_.authors or filter_.kinds):
         return Passing(lacking, looked=looked)
     chosen = store.chosen(
@@ -76,7 +78,8 @@ def passing(
         count_max=count_max,
         newest_first=not oldest_first,
     )
-    return Passing(chosen.seqs, chosen.rest, looked + chosen.seqs.count + len(lacking.runs))
+    looked += len(lacking.runs) + len(filter_.authors) + chosen.looked
+    return Passing(chosen.seqs, chosen.rest, looked + chosen.seqs.count)
 
 
 def _in_time(filter_: Filter, log: Log, store: Store) -> tuple[RangeSet, int]:
@@ -92,14 +95,14 @@ def _in_time(filter_: Filter, log: Log, store: Store) -> tuple[RangeSet, int]:
     return RangeSet([(start, stop)]), looked
 
 
-def _newest(filter_: Filter, log: Log, store: Store, within: RangeSet) -> RangeSet:
+def _newest(filter_: Filter, log: Log, store: Store, within: RangeSet) -> Chosen:
     if not (filter_.authors or filter_.kinds):
-        return within.newest(filter_.newest)
+        return Chosen(within.newest(filter_.newest), EMPTY)
     if filter_.newest > CHOSEN_MAX:
         text = f"the newest {filter_.newest} of authors or kinds: at most {CHOSEN_MAX}"
         raise ProtocolError(text, wire_code=Code.LIMIT)
     if not within:
-        return EMPTY
+        return Chosen(EMPTY, EMPTY)
     return store.chosen(
         log.id,
         within,
@@ -107,4 +110,4 @@ def _newest(filter_: Filter, log: Log, store: Store, within: RangeSet) -> RangeS
         kinds=filter_.kinds,
         count_max=filter_.newest,
         newest_first=True,
-    ).seqs
+    )

@@ -84,7 +84,9 @@ def manifest(survey: Survey, store: Store) -> tuple[bytes, int]:
     page = _Page(survey=survey, room=survey.page_bytes - _FRAME_BYTES)
     looked = 0
     for log, seqs in _logs(survey):
-        looked += _add(page, log, seqs, store)
+        # Whether there is anything in it the next page says: of this one no more is looked for.
+        page.more = page.records_left <= 0
+        looked += 0 if page.more else _add(page, log, seqs, store)
         if page.more:
             break
     return _fitted(page, survey), looked
@@ -110,7 +112,7 @@ def _add(page: _Page, log: Log, seqs: RangeSet, store: Store) -> int:
     wanted = seqs if standing is None or standing.want is None else seqs & standing.want
     have = standing.have if standing is not None and known else EMPTY
     found = passing(page.survey.filter, log, store, have=have, want=wanted, count_max=page.records_left)
-    sizes = store.sizes(log.id, found.seqs, records_max=max(page.records_left, 1)) if found.seqs else []
+    sizes = store.sizes(log.id, found.seqs, records_max=page.records_left) if found.seqs else []
     if not sizes:
         return found.looked
     cost = _CHANNEL_BYTES + len(log.name.encode())
@@ -119,6 +121,10 @@ def _add(page: _Page, log: Log, seqs: RangeSet, store: Store) -> int:
         return found.looked
     page.room -= cost
     taken = sizes[: _fitting(page, [size for _, size in sizes])]
+    if not taken:
+        # Told without a record it would count as told to its end.
+        page.more = True
+        return found.looked + len(sizes)
     told = dict(taken)
     seqs_told = RangeSet.of(told)
     page.channels.append(
@@ -153,14 +159,17 @@ def _fitting(page: _Page, sizes: list[int]) -> int:
 
 
 def _fitted(page: _Page, survey: Survey) -> bytes:
-    """Encode; where the estimate was too low, tell of fewer records."""
+    """Encode; where the estimate was too low, tell of fewer records, of none where a bound is strict."""
     frame = Manifest(rid=survey.inquiry.rid, more=page.more, channels=tuple(page.channels))
     while True:
         payload = wire.encode(frame, survey.encoding)
         count = sum(one.seqs.count for one in frame.channels)
-        if len(payload) <= survey.page_bytes or count <= 1:
+        if count == 1 and 0 < survey.inquiry.room < len(payload):
+            frame = replace(frame, channels=(), more=True)
+        elif len(payload) <= survey.page_bytes or count <= 1:
             return payload
-        frame = _shed(frame, max(1, count * (len(payload) - survey.page_bytes) // len(payload) + 1))
+        else:
+            frame = _shed(frame, max(1, count * (len(payload) - survey.page_bytes) // len(payload) + 1))
 
 
 def _shed(frame: Manifest, share: int) -> Manifest:

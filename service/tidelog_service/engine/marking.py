@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import Fault
-from tidelog.wire.limits import MARKS_MAX
+from tidelog.wire.limits import MARKS_MAX, PACKET_BYTES_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.marks import others_of, seen_from
@@ -128,7 +128,8 @@ class Marking:
         self._tally["answered"] += 1
         for frame in frames:
             told = replace(frame, rid=asked.request.rid, user=asked.terminal.user)
-            yield Reply(asked.terminal.device, wire.encode(told, asked.encoding))
+            for payload in _payloads(told, asked.encoding):
+                yield Reply(asked.terminal.device, payload)
 
     def _all(self, terminal: Terminal, logs: Mapping[str, Log], now_ms: int) -> list[Marks]:
         """Everything that the user hears of, in as many frames as it takes."""
@@ -172,7 +173,8 @@ class Marking:
                 continue
             key = form.encoding, tuple(channels.values())
             if key not in made:
-                made[key] = [wire.encode(frame, form.encoding) for frame in _packed(key[1])]
+                frames = _packed(key[1])
+                made[key] = [payload for frame in frames for payload in _payloads(frame, form.encoding)]
             yield from (Reply(device, payload, Kind.PUSHES) for payload in made[key])
 
     def _hearers(self, log: Log, terminal: Terminal) -> list[tuple[str, int]]:
@@ -226,3 +228,13 @@ def _packed(told: Iterable[Marked]) -> list[Marks]:
         page[one.channel] = one
         members += count
     return [*frames, Marks(marks=tuple(page.values()))] if page else frames
+
+
+def _payloads(frame: Marks, encoding: Encoding) -> list[bytes]:
+    """Encode; in JSON as many long names as a frame may have are more than a packet."""
+    payload = wire.encode(frame, encoding)
+    half = len(frame.marks) // 2
+    if len(payload) <= PACKET_BYTES_MAX or not half:
+        return [payload]
+    halves = replace(frame, marks=frame.marks[:half]), replace(frame, marks=frame.marks[half:], gone=())
+    return [each for one in halves for each in _payloads(one, encoding)]

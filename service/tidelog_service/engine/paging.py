@@ -50,7 +50,7 @@ _KEPT_BYTES: Final = 4_096
 
 
 _LOOKS_FREE: Final = 8_192
-_LOOKS: Final = 512
+LOOKS: Final = 512
 """A page costs one more for each so many held records looked at, beyond those that a context has."""
 
 
@@ -163,7 +163,7 @@ class Paging:
             page_bytes=inquiry.limit_bytes,
         )
         payload, looked = manifest(survey, self._store)
-        self._rates.charge(asked.terminal.device, now_ms, cost=looked // _LOOKS)
+        self._rates.charge(asked.terminal.device, now_ms, cost=looked // LOOKS)
         return payload
 
     def preview(self, asked: Asked, encoding: Encoding, now_ms: int) -> bytes:
@@ -184,13 +184,19 @@ class Paging:
             content, pressed = self._fitted(work, pressed)
             taken = work.draft.entries[: pressed.taken] if pressed else []
             payload = packed.encode(self._page(work, content, taken=len(taken)))
-            looked = work.draft.looked // _LOOKS
+            looked = work.draft.looked // LOOKS
             self._rates.charge(device, now_ms, cost=1 + looked)
             return Rehearsal(
-                len(payload), sum(len(entry.body) for entry in taken), len(taken), work.draft.every
+                payload_bytes=len(payload),
+                body_bytes=sum(len(entry.body) for entry in taken),
+                taken=len(taken),
+                lacks=work.draft.every,
+                untold=work.draft.untold,
             )
 
-        return wire.encode(estimate(inquiry, logs, self._store, rehearse), encoding)
+        found = estimate(inquiry, logs, self._store, rehearse)
+        self._rates.charge(device, now_ms, cost=found.records // LOOKS)
+        return wire.encode(found, encoding)
 
     def _pressed(self, jobs: Sequence[PressJob]) -> dict[PressJob, Pressed]:
         """Compress, once where several devices lack the same and hold the same."""
@@ -243,7 +249,7 @@ class Paging:
         )
         looked = max(work.draft.looked - _LOOKS_FREE, 0)
         if looked:
-            self._rates.charge(device, now_ms, cost=-(-looked // _LOOKS))
+            self._rates.charge(device, now_ms, cost=-(-looked // LOOKS))
         return work
 
     def _inquiry(self, asked: Asked, now_ms: int) -> tuple[Inquiry, Kept | None]:

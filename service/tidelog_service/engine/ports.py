@@ -185,10 +185,12 @@ class Chosen(NamedTuple):
     Attributes:
         seqs: that pass; some may have no record.
         rest: that were not looked at: they come later in the order asked for.
+        looked: how many that do not pass were looked at.
     """
 
     seqs: RangeSet
     rest: RangeSet
+    looked: int = 0
 
 
 class KeptToken(NamedTuple):

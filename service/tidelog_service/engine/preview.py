@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tidelog.codec.page import Lack
-from tidelog.wire.limits import STUB_FIRST_BYTES_MAX
-from tidelog.wire.queries import Estimate
+from tidelog.wire.limits import STATEMENTS_MAX, STUB_FIRST_BYTES_MAX
+from tidelog.wire.queries import Estimate, Filter
 from tidelog.wire.ranges import EMPTY
 from tidelog.wire.standings import Standing
 from tidelog_service.engine.inquiries import Inquiry
@@ -24,6 +24,9 @@ _PARTS: Final = (0.0, 0.4, 0.8)
 
 A device that holds nothing gains most by its first page: the second one says more of the rest.
 """
+
+_TOLD_BYTES: Final = 9
+"""What it takes to tell of a channel beside its name."""
 
 _SIZES_MAX: Final = 1_000_000
 """Records whose sizes are added up: a second. Beyond it the rest counts as being like them."""
@@ -36,13 +39,15 @@ class Rehearsal(NamedTuple):
         payload_bytes: of the page.
         body_bytes: of the bodies in it, as far as they travel.
         taken: how many records are in it.
-        lacks: what the device lacks and asks for, all of it.
+        lacks: what the device lacks and asks for, all of it; nothing of channels that are yet to be told.
+        untold: whether there are such.
     """
 
     payload_bytes: int
     body_bytes: int
     taken: int
     lacks: tuple[Lack, ...]
+    untold: bool = False
 
     @property
     def ratio(self) -> float:
@@ -66,8 +71,15 @@ def estimate(
         Unavailable: the store failed.
     """
     first = rehearse(_as_if(inquiry, logs, (), 0.0))
+    header_bytes, fill_bytes = 0, first.payload_bytes
+    if first.untold:
+        known, inquiry = inquiry.account, _told(inquiry, logs)
+        first = rehearse(_as_if(inquiry, logs, (), 0.0))
+        fresh = [lack.channel for lack in first.lacks if known.get(lack.channel) is None]
+        header_bytes = sum(_TOLD_BYTES + len(name.encode()) for name in fresh)
+        fill_bytes = inquiry.limit_bytes * 2 // 3
     records, body_bytes = _totals(first.lacks, logs, store, inquiry.max_body)
-    if first.taken >= records or not first.taken:
+    if not header_bytes and (first.taken >= records or not first.taken):
         return Estimate(
             rid=inquiry.rid,
             records=first.taken,
@@ -75,20 +87,37 @@ def estimate(
             page_bytes=first.payload_bytes,
             body_bytes=first.body_bytes,
         )
-    begun = first.taken / records
+    begun = first.taken / max(records, 1)
     points = []
     for part in _PARTS:
         arrived = begun + (1 - begun) * part
         further = rehearse(_as_if(inquiry, logs, first.lacks, arrived))
         points.append((arrived, further.ratio if further.taken else first.ratio))
-    rest_bytes = (body_bytes - first.body_bytes) * _mean([*points, (1.0, points[-1][1])])
+    rest_bytes = (body_bytes - first.body_bytes) * _mean([*points, (1.0, points[-1][1])]) + header_bytes
     return Estimate(
         rid=inquiry.rid,
         records=records,
-        pages=1 + -(-int(rest_bytes) // max(first.payload_bytes, 1)),
+        pages=1 + -(-int(rest_bytes) // max(fill_bytes, 1)),
         page_bytes=first.payload_bytes + int(rest_bytes),
         body_bytes=body_bytes,
     )
+
+
+def _told(inquiry: Inquiry, logs: Mapping[str, Log]) -> Inquiry:
+    """The inquiry once every channel has been told, which takes several pages where they are many."""
+    account = inquiry.account.copy()
+    names = logs if inquiry.terms.everywhere else [name for name in account.names() if name in logs]
+    free = STATEMENTS_MAX - len(account.names())
+    for name in names:
+        log, before = logs[name], account.get(name)
+        free -= before is None
+        if before is not None and (before.epoch, before.floor) == (log.epoch, log.floor):
+            continue
+        if before is not None or (free >= 0 and (inquiry.filter or Filter()).admits(name)):
+            had = before.have if before is not None and before.epoch == log.epoch else EMPTY
+            want = before.want if before is not None else None
+            account.put(Standing(name, log.epoch, had, log.floor, want))
+    return replace(inquiry, account=account)
 
 
 def _as_if(inquiry: Inquiry, logs: Mapping[str, Log], lacks: tuple[Lack, ...], part: float) -> Inquiry:

@@ -17,11 +17,13 @@ from tidelog.replica.steps import Arrived, Listing, Preview
 from tidelog.replica.surveys import Survey, Want
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
+from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Part, Push, Record, SyncRequest
 from tidelog.wire.payload import Encoding
-from tidelog.wire.queries import NO_FILTER, Depth, Filter, Query, matches
+from tidelog.wire.queries import NO_FILTER, Depth, Filter, Listed, Manifest, Query, matches
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.ports import Row
 
 CHANNELS = ("room", "hall", "ship/deck", "ship/hold")
@@ -239,6 +241,70 @@ def test_a_manifest_alone_lists_what_there_is(seed: int) -> None:
     assert not any(world.held(name) for name in CHANNELS)
 
 
+def test_more_numbers_than_a_packet_holds_are_asked_for_in_parts() -> None:
+    """Every second record of 34,000, of which one that is listed is gone when it is asked for."""
+    shelf = Shelf({"room": ("ann", "bob"), "zoo": ("ann", "bob")})
+    shelf.fill("room", [b""] * 34_000)
+    shelf.fill("zoo", [b"one"])
+    rows = shelf.records[1]
+    rows.update((seq, row._replace(author="bob")) for seq, row in rows.items() if seq % 2)
+    pair = Pair(Bench(device="bob-phone", pages=True, codecs=offered()), Engine(shelf))
+    listed = {seq for seq, row in rows.items() if row.author == "ann"}
+
+    def lose_one(payload: bytes) -> bytes:
+        if not isinstance(wire.decode(payload)[0], Query):
+            rows.pop(20_000, None)
+        return payload
+
+    pair.on_way_up = lose_one
+    survey = Survey(depth=Depth.MANIFEST, fetch=True)
+    report = pair.end(Job(id=0, channels=None, filter=Filter(authors=("ann",)), survey=survey)).report
+    assert report is not None
+    assert report.complete
+    assert report.records == len(listed)
+    assert set(pair.have("room")) == listed
+    assert set(pair.have("zoo")) == {1}
+    assert max(len(payload) for payload in pair.up) < 32_768
+
+
+@pytest.mark.parametrize("max_bytes", range(256, 600, 7))
+def test_a_manifest_keeps_to_the_budget(max_bytes: int) -> None:
+    names = ["a" * 60, "b", "c" * 50, "d" * 64]
+    shelf = Shelf(dict.fromkeys(names, ("ann", "bob")))
+    for name in names:
+        shelf.fill(name, [b"the tide is high"] * 40)
+    pair = Pair(Bench(tuning=Tuning(page_bytes=256), device="bob-phone", pages=True), Engine(shelf))
+    survey = Survey(depth=Depth.MANIFEST, fetch=True)
+    report = pair.end(Job(id=0, channels=None, survey=survey, max_bytes=max_bytes)).report
+    assert report is not None
+    assert pair.bytes <= max_bytes
+
+
+def test_a_manifest_forgets_what_a_log_was_that_begins_anew_between_its_pages() -> None:
+    survey = Survey(depth=Depth.MANIFEST, fetch=True)
+    first = Listed("room", 7, 90, seqs=RangeSet([(50, 91)]), sizes=(1,) * 41)
+    survey.take(Manifest(rid=1, more=True, channels=(first,)))
+    second = Listed("room", 8, 3, seqs=RangeSet([(2, 4)]), sizes=(5, 5))
+    survey.take(Manifest(rid=2, channels=(second,)))
+    assert survey.listings() == (
+        Listing(channel="room", seq=2, size=5),
+        Listing(channel="room", seq=3, size=5),
+    )
+
+
+def test_a_manifest_that_goes_back_is_no_answer() -> None:
+    """Else two pages in turn would be asked for without end."""
+    survey = Survey(depth=Depth.MANIFEST)
+    pages = [
+        Manifest(rid=1, more=True, channels=(Listed(name, 7, 9, seqs=RangeSet([(5, 6)]), sizes=(1,)),))
+        for name in ("room", "hall")
+    ]
+    survey.take(pages[1])
+    survey.take(pages[0])
+    with pytest.raises(ProtocolError, match="does not go on"):
+        survey.take(pages[1])
+
+
 def test_records_are_fetched_by_their_numbers() -> None:
     world = World(8)
     seqs = set(sorted(world.rows("room"))[2:9:2])
@@ -269,6 +335,29 @@ def test_a_preview_says_what_the_sync_takes(seed: int) -> None:
     assert preview.records == report.records
     took = report.bytes_up + report.bytes_down
     assert abs(preview.bytes - took) <= 0.1 * took + 64
+
+
+@pytest.mark.parametrize(("channels", "page_bytes"), [(20, 256), (100, 1_000), (1_000, 16_384)])
+@pytest.mark.parametrize("chosen", [None, Filter(authors=("ann",))], ids=["all", "authors"])
+def test_a_preview_counts_channels_that_take_several_pages_to_tell(
+    channels: int, page_bytes: int, chosen: Filter | None
+) -> None:
+    """A new device: the first page's header has no room for all names, and no record of the others counts."""
+    shelf = Shelf({f"site/{at}/sensor": ("ann", "bob") for at in range(channels)})
+    for at, name in enumerate(shelf.logs):
+        shelf.fill(name, [b"%d: the tide is at %d" % (n, at) for n in range(10)], times=range(1_000, 1_010))
+    bench = Bench(
+        tuning=Tuning(live=False, page_bytes=page_bytes), device="bob-phone", pages=True, codecs=offered()
+    )
+    pair = Pair(bench, Engine(shelf, bounds=Bounds(requests_per_second=10**6, requests_burst=10**6)))
+    job = Job(id=0, channels=None, filter=chosen, survey=Survey(depth=Depth.PREVIEW))
+    preview = pair.end(job).found
+    assert isinstance(preview, Preview)
+    report = pair.end(Job(id=0, channels=None, filter=chosen)).report
+    assert report is not None
+    assert preview.records == report.records == 10 * channels
+    took = report.bytes_up + report.bytes_down
+    assert took / 2 <= preview.bytes <= 6 * took, "small pages gain more by what came before than is foreseen"
 
 
 def test_nothing_is_said_of_channels_out_of_scope() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulated.rooms import PlainRooms, RealRooms, Rooms
+from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.frames import Fault, Frame, SyncRequest
-from tidelog.wire.limits import MARKS_MAX
+from tidelog.wire.limits import MARKS_MAX, PACKET_BYTES_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine import marking
@@ -275,3 +277,19 @@ def test_in_whatever_order_they_come_the_highest_stand(
                 one = found.get(name, Marked(name, 7))
                 assert (one.read, one.delivered) == highest.get((user, name), (0, 0))
         rooms.close()
+
+
+@pytest.mark.parametrize("letter", ["x", '"'])
+def test_as_many_long_names_as_a_frame_may_have_go_in_as_many_packets_as_they_take(letter: str) -> None:
+    names = [f"{at:03}" + 61 * letter for at in range(MARKS_MAX)]
+    shelf = Shelf(dict.fromkeys(names, ("ann", "bob")))
+    shelf.receipts = set(names)
+    shelf.logs = {name: replace(log, head=2**52) for name, log in shelf.logs.items()}
+    engine = Engine(shelf, bounds=Bounds(requests_burst=10_000))
+    frame = MarkRequest(rid=5, marks=tuple(Mark(name, 7, 2**52 - 1, 2**52) for name in names))
+    told(engine, ("bob-phone", frame), ("ann-phone", frame))
+    packet = Packet("tl1/ann-phone/sync", wire.encode(MarkRequest(rid=6), Encoding.JSON))
+    payloads = [reply.payload for reply in engine.handle([packet], 9_000)]
+    assert max(map(len, payloads)) <= PACKET_BYTES_MAX
+    frames = [wire.decode(payload)[0] for payload in payloads]
+    assert [one.channel for frame in frames if isinstance(frame, Marks) for one in frame.marks] == names

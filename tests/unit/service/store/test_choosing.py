@@ -105,6 +105,68 @@ def test_what_passes_is_what_is_so(
         )
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("kinds", [(0,), (0, 99), (0, 17)])
+def test_what_passes_is_found_behind_any_number_of_others(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, kinds: tuple[int, ...], *, newest_first: bool
+) -> None:
+    """Else a page would say that there is more, and bring nothing: a device gives up after a few of these."""
+    monkeypatch.setattr("tidelog_service.store.choosing._EXCLUDED_MAX", 2)
+    left = RangeSet([(1, 301)])
+    there = RangeSet.of(row.seq for row in kept.rows)
+    found: list[int] = []
+    while left:
+        some = kept.store.chosen(1, left, authors=(), kinds=kinds, count_max=4, newest_first=newest_first)
+        assert some.seqs or not some.rest
+        found += some.seqs & there
+        left = some.rest
+    assert sorted(found) == kept.passing(RangeSet([(1, 301)]), (), kinds)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_log_of_nothing_but_others_is_passed_over_by_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, newest_first: bool
+) -> None:
+    monkeypatch.setattr("tidelog_service.store.choosing._EXCLUDED_MAX", 50)
+    with open_database(tmp_path / "t.db") as database:
+        store = RecordStore(database)
+        with store.transaction():
+            store.append([NewRow(1, seq, 1, 5, 5, 16, "", b"y") for seq in range(1, 1_001)])
+        found = store.chosen(
+            1, RangeSet([(1, 1_001)]), authors=(), kinds=(0,), count_max=9, newest_first=newest_first
+        )
+    assert found == Chosen(EMPTY, EMPTY)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_records_of_an_author_that_are_of_no_such_kind_are_counted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, *, newest_first: bool
+) -> None:
+    """They are looked at one by one; who asks for it is charged by that."""
+    monkeypatch.setattr("tidelog_service.store.choosing._OTHERS_MAX", 10)
+    found = kept.store.chosen(
+        1, RangeSet([(1, 301)]), authors=USERS, kinds=(99,), count_max=999, newest_first=newest_first
+    )
+    assert list(found.seqs) == kept.passing(RangeSet([(1, 301)]), USERS, (99,))
+    assert len(kept.rows) - 30 <= found.looked <= len(kept.rows)
+
+
+def test_an_author_of_nothing_is_looked_for_once_however_many_runs(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    fetch = Database.fetch
+
+    def counted(database: Database, sql: str, *args: object) -> object:
+        asked.append(sql)
+        return fetch(database, sql, *args)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(Database, "fetch", counted)
+    seqs = RangeSet((seq, seq + 18) for seq in range(1_000, 100_000, 20))
+    kept.store.chosen(1, seqs, authors=USERS, kinds=(), count_max=9, newest_first=True)
+    assert len(asked) <= 2 * len(USERS)
+
+
 def test_a_range_is_cleared_of_so_many_others_at_a_time(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tidelog_service.store.choosing._EXCLUDED_MAX", 10)
     found = kept.store.chosen(

@@ -294,13 +294,15 @@ class Shelf:
         log = self._marked_by(user, log)
         first, last = self.windows.get((user, log.name), (1, None))
         if last is None:
-            return replace(log, floor=max(log.floor, first))
+            return log if first <= log.floor else replace(log, floor=first)
         return replace(log, floor=max(log.floor, first), head=min(log.head, last), time=2**53 - 1, left=True)
 
     def _marked_by(self, user: str, log: Log) -> Log:
         epoch, read, delivered, _ = self.marks.get((user, log.name), (0, 0, 0, 0))
         read, delivered = (read, delivered) if epoch == log.epoch else (0, 0)
         told = log.name in self.receipts and user in self.members[log.name]
+        if not (told or read or delivered):
+            return log
         marks = self._raised[log.name] + 1 if told else read + delivered
         return replace(log, receipts=told, read=read, delivered=delivered, marks=marks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
@@ -108,11 +109,13 @@ class Engine:
         requests: list[Question] = []
         received: list[tuple[str, Packet]] = []
         foreign: list[Packet] = []
+        # A batch is short: who was there at its beginning is there until its end.
+        terminals = cache(self._store.terminal)
         for packet in packets:
             if self.gathering is not None and is_foreign(packet.topic):
                 foreign.append(packet)
                 continue
-            screened = screen(packet, self._store)
+            screened = screen(packet, self._store, terminals)
             received.append((screened.device, packet))
             if isinstance(screened, Refusal):
                 replies += self._refuse(screened)

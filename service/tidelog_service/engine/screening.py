@@ -5,6 +5,7 @@ The topic's device id is the only identity believed (SPEC.md, "Topics").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidelog.wire import payload as wire
@@ -68,12 +69,17 @@ class Refusal:
     encoding: Encoding = Encoding.PACKED
 
 
-def screen(packet: Packet, store: Store) -> Question | Refusal:
+Terminals = Callable[[str], Terminal | None]
+"""The device of an id, as `Store.terminal` tells it."""
+
+
+def screen(packet: Packet, store: Store, terminals: Terminals | None = None) -> Question | Refusal:
     """Decide what a packet asks and whether its sender may ask at all.
 
     Args:
         packet: as it came from the broker.
-        store: asked for the device, and for what a parcel builds on.
+        store: asked for what a parcel builds on.
+        terminals: asked for the device; the store is, where it is left out.
 
     Returns:
         the question, or why there is none. A device that does not exist or is revoked gets no answer.
@@ -85,7 +91,7 @@ def screen(packet: Packet, store: Store) -> Question | Refusal:
         address = topics.parse(packet.topic)
     except ProtocolError as error:
         return _bad_topic(packet, error, store)
-    terminal = store.terminal(address.device)
+    terminal = (terminals or store.terminal)(address.device)
     if terminal is None or terminal.revoked:
         return Refusal(reason="stranger" if terminal is None else "revoked")
     encoding = encoding_of(packet, address)

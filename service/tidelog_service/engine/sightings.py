@@ -10,6 +10,7 @@ from tidelog.wire.frames import Presence
 from tidelog.wire.topics import status_topic
 from tidelog_service.engine.packets import Packet
 
+_STATUS = "/status"
 _PRESENCES = {presence.payload: presence for presence in Presence} | {b"": Presence.OFFLINE}
 
 
@@ -54,13 +55,17 @@ class Sightings:
             received: packets and the devices that sent them; those of nobody that is known have an empty id.
             now_ms: the service's clock, Unix milliseconds.
         """
+        wrote: set[str] = set()
         for device, packet in received:
-            if device:
-                status = packet.topic == status_topic(device)
-                presence = _PRESENCES.get(packet.payload) if status else None
+            if device and packet.topic.endswith(_STATUS) and packet.topic == status_topic(device):
+                presence = _PRESENCES.get(packet.payload)
                 # The broker publishes a last will in the device's stead, some time after it was there.
                 heard = not packet.retained and presence is not Presence.OFFLINE
                 self._note(device, Sighting(now_ms if heard else 0, presence))
+            elif device and not packet.retained:
+                wrote.add(device)
+        for device in sorted(wrote):
+            self._note(device, Sighting(now_ms, None))
 
     def take(self, count: int) -> Sequence[Seen]:
         """Take away at most so many, the oldest first."""

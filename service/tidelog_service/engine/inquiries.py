@@ -100,6 +100,15 @@ def filtered(inquiry: Inquiry, filter_: Filter) -> Inquiry:
     return replace(inquiry, terms=terms, filter=filter_)
 
 
+def unfiltered(inquiry: Inquiry) -> Inquiry:
+    """The inquiry as a request has it that is no query, where its filter says no more than such a one can."""
+    filter_ = inquiry.filter
+    if filter_ is None or replace(filter_, newest=0) != Filter():
+        return inquiry
+    terms = replace(inquiry.terms, rule=replace(inquiry.terms.rule, newest=filter_.newest))
+    return replace(inquiry, terms=terms, filter=None)
+
+
 def standing_of(statement: Statement) -> Standing:
     """What a statement says, as an account has it."""
     return Standing(statement.channel, statement.epoch, statement.have, want=statement.want)

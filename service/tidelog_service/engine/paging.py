@@ -25,7 +25,7 @@ from tidelog_service.engine.dictionaries import Library
 from tidelog_service.engine.drafts import Draft, draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.experience import Experience, Experiences
-from tidelog_service.engine.inquiries import Inquiry, filtered, stated
+from tidelog_service.engine.inquiries import Inquiry, filtered, stated, unfiltered
 from tidelog_service.engine.manifest import Survey, in_scope, manifest
 from tidelog_service.engine.marks import marked
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
@@ -174,6 +174,8 @@ class Paging:
             Unavailable: the store failed.
         """
         inquiry, _ = self._inquiry(asked, now_ms)
+        # What is previewed is a sync, and one that chooses nothing is asked for by a plain request.
+        inquiry = unfiltered(inquiry)
         device = asked.terminal.device
         logs = self._store.logs_of(asked.terminal.user_id)
         experience = replace(self._experiences.of(device))
@@ -183,15 +185,17 @@ class Paging:
             pressed = self._pressed([work.job])[work.job] if work.job is not None else None
             content, pressed = self._fitted(work, pressed)
             taken = work.draft.entries[: pressed.taken] if pressed else []
-            payload = packed.encode(self._page(work, content, taken=len(taken)))
+            page = self._page(work, content, taken=len(taken))
             looked = work.draft.looked // LOOKS
             self._rates.charge(device, now_ms, cost=1 + looked)
             return Rehearsal(
-                payload_bytes=len(payload),
+                payload_bytes=len(packed.encode(page)),
                 body_bytes=sum(len(entry.body) for entry in taken),
                 taken=len(taken),
                 lacks=work.draft.every,
                 untold=work.draft.untold,
+                more=page.more,
+                account=self._moved(work, pressed),
             )
 
         found = estimate(inquiry, logs, self._store, rehearse)

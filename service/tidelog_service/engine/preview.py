@@ -1,7 +1,7 @@
 """How many records a sync would bring, and what it would take (SPEC.md, "Estimate").
 
-The first page is made as it would be and thrown away. Where it holds all, that is the answer. Else pages from
-further on are made too, as if what comes before had arrived, and what lies between is taken to be alike.
+The first pages are made as they would be and thrown away. Where they hold all, that is the answer. Else pages
+from further on are made too, as if what comes before had arrived, and what lies between is taken to be alike.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from tidelog.codec.page import Lack
 from tidelog.wire.limits import STATEMENTS_MAX, STUB_FIRST_BYTES_MAX
 from tidelog.wire.queries import Estimate, Filter
 from tidelog.wire.ranges import EMPTY
-from tidelog.wire.standings import Standing
+from tidelog.wire.standings import Standing, Standings
 from tidelog_service.engine.inquiries import Inquiry
 from tidelog_service.engine.ports import Log, Store
 
-_PARTS: Final = (0.0, 0.4, 0.8)
-"""How much of what lies behind the first page has arrived before the others that are made for an estimate.
+_PAGES: Final = 4
+"""Pages that are made one after the other. A device that holds nothing gains most by its first ones, and a
+sync of so many is foreseen to the byte."""
 
-A device that holds nothing gains most by its first page: the second one says more of the rest.
-"""
+_PARTS: Final = (0.4, 0.8)
+"""How much of the rest has arrived before each of the others that are made."""
 
 _TOLD_BYTES: Final = 9
 """What it takes to tell of a channel beside its name."""
@@ -41,18 +42,34 @@ class Rehearsal(NamedTuple):
         taken: how many records are in it.
         lacks: what the device lacks and asks for, all of it; nothing of channels that are yet to be told.
         untold: whether there are such.
+        more: whether another page comes after it.
+        account: what the device has once it has arrived.
     """
 
     payload_bytes: int
     body_bytes: int
     taken: int
     lacks: tuple[Lack, ...]
-    untold: bool = False
+    untold: bool
+    more: bool
+    account: Standings
 
     @property
     def ratio(self) -> float:
         """Payload for each byte of bodies."""
         return self.payload_bytes / max(self.body_bytes, 1)
+
+
+class _Rest(NamedTuple):
+    """What is foreseen of pages that are not made: as in an `Estimate`, and how much goes into one."""
+
+    records: int
+    body_bytes: int
+    payload_bytes: int
+    fill_bytes: int
+
+
+_NOTHING: Final = _Rest(0, 0, 0, 0)
 
 
 def estimate(
@@ -70,37 +87,45 @@ def estimate(
         ProtocolError: the filter asks for too much at once (code LIMIT).
         Unavailable: the store failed.
     """
-    first = rehearse(_as_if(inquiry, logs, (), 0.0))
-    header_bytes, fill_bytes = 0, first.payload_bytes
-    if first.untold:
-        known, inquiry = inquiry.account, _told(inquiry, logs)
-        first = rehearse(_as_if(inquiry, logs, (), 0.0))
-        fresh = [lack.channel for lack in first.lacks if known.get(lack.channel) is None]
-        header_bytes = sum(_TOLD_BYTES + len(name.encode()) for name in fresh)
-        fill_bytes = inquiry.limit_bytes * 2 // 3
-    records, body_bytes = _totals(first.lacks, logs, store, inquiry.max_body)
-    if not header_bytes and (first.taken >= records or not first.taken):
-        return Estimate(
-            rid=inquiry.rid,
-            records=first.taken,
-            pages=1,
-            page_bytes=first.payload_bytes,
-            body_bytes=first.body_bytes,
-        )
-    begun = first.taken / max(records, 1)
-    points = []
-    for part in _PARTS:
-        arrived = begun + (1 - begun) * part
-        further = rehearse(_as_if(inquiry, logs, first.lacks, arrived))
-        points.append((arrived, further.ratio if further.taken else first.ratio))
-    rest_bytes = (body_bytes - first.body_bytes) * _mean([*points, (1.0, points[-1][1])]) + header_bytes
+    pages = [rehearse(replace(inquiry, account=inquiry.account.copy()))]
+    while pages[-1].more and len(pages) < _PAGES:
+        pages.append(rehearse(replace(inquiry, account=pages[-1].account)))
+    last, rest = pages[-1], _NOTHING
+    if last.more:
+        rest = _foreseen(replace(inquiry, account=last.account), logs, store, rehearse, untold=last.untold)
     return Estimate(
         rid=inquiry.rid,
-        records=records,
-        pages=1 + -(-int(rest_bytes) // max(fill_bytes, 1)),
-        page_bytes=first.payload_bytes + int(rest_bytes),
-        body_bytes=body_bytes,
+        records=sum(page.taken for page in pages) + rest.records,
+        pages=len(pages) + -(-rest.payload_bytes // max(rest.fill_bytes, 1)),
+        page_bytes=sum(page.payload_bytes for page in pages) + rest.payload_bytes,
+        body_bytes=sum(page.body_bytes for page in pages) + rest.body_bytes,
     )
+
+
+def _foreseen(
+    inquiry: Inquiry,
+    logs: dict[str, Log],
+    store: Store,
+    rehearse: Callable[[Inquiry], Rehearsal],
+    *,
+    untold: bool,
+) -> _Rest:
+    """What is left when the first pages have arrived, by some pages from further on."""
+    header_bytes = 0
+    if untold:
+        known, inquiry = inquiry.account, _told(inquiry, logs)
+        fresh = [name for name in inquiry.account.names() if known.get(name) is None]
+        header_bytes = sum(_TOLD_BYTES + len(name.encode()) for name in fresh)
+    following = rehearse(_as_if(inquiry, logs, (), 0.0))
+    lacks = following.lacks
+    records, body_bytes = _totals(lacks, logs, store, inquiry.max_body)
+    points = [(0.0, following.ratio)]
+    for part in _PARTS:
+        further = rehearse(_as_if(inquiry, logs, lacks, part))
+        points.append((part, further.ratio if further.taken else points[-1][1]))
+    travel_bytes = int(body_bytes * _mean([*points, (1.0, points[-1][1])]))
+    fill_bytes = following.payload_bytes if following.more else inquiry.limit_bytes
+    return _Rest(records, body_bytes, travel_bytes + header_bytes, fill_bytes)
 
 
 def _told(inquiry: Inquiry, logs: Mapping[str, Log]) -> Inquiry:

@@ -19,7 +19,7 @@ from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing
 from tidelog_service.engine import tokens
-from tidelog_service.engine.drafts import outstanding
+from tidelog_service.engine.drafting import outstanding
 from tidelog_service.engine.filtering import scoped
 from tidelog_service.engine.inquiries import Inquiry, filtered, stated
 from tidelog_service.engine.packets import Kind, Reply, Tally

@@ -22,7 +22,8 @@ from tidelog.wire.queries import Query
 from tidelog.wire.standings import Standings
 from tidelog_service.engine import tokens
 from tidelog_service.engine.dictionaries import Library
-from tidelog_service.engine.drafts import Draft, draft
+from tidelog_service.engine.drafting import draft
+from tidelog_service.engine.drafts import Draft
 from tidelog_service.engine.effort import Effort, effort
 from tidelog_service.engine.experience import Experience, Experiences
 from tidelog_service.engine.inquiries import Inquiry, filtered, stated

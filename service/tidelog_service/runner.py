@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 from tidelog.wire.frames import Presence
-from tidelog.wire.topics import SERVICE, status_topic
-from tidelog.wire.url import BrokerUrl
+from tidelog.wire.topics import status_topic
+from tidelog_service.bounds import bounds_of, keeping_of, policy_of, processes_of, status_of
 from tidelog_service.broker_files import BrokerFiles
+from tidelog_service.brokers import Address, address_of, embedded_broker
 from tidelog_service.config import Settings, Source
-from tidelog_service.config_sections import PROCESSES_AUTO, PROCESSES_AUTO_MAX
 from tidelog_service.embedded.broker import EmbeddedBroker
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.gathering import Gathering
-from tidelog_service.engine.packets import Bounds
-from tidelog_service.engine.retention import Policy as Keeping
 from tidelog_service.engine.retention import Retention
-from tidelog_service.engine.rolls import Policy
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
-from tidelog_service.presses import Presses, cores
+from tidelog_service.presses import Presses
 from tidelog_service.rule_keeper import RuleKeeper
 from tidelog_service.store import epochs
 from tidelog_service.store.archive import LogArchive
@@ -48,36 +42,6 @@ from tidelog_service.watcher import Watcher
 from tidelog_service.worker import Worker
 
 _READY_SECONDS = 30.0
-_PACKET_HEADERS_BYTES = 512
-"""Topic and MQTT headers beside a payload."""
-
-
-class _Address(NamedTuple):
-    """Where the service connects, and as whom."""
-
-    url: BrokerUrl
-    username: str
-    password: str
-
-
-def status_of(bounds: Bounds, packet_bytes: int, *, down_from_ms: int | None) -> dict[str, object]:
-    """What the retained status says beside ``online`` and the version (SPEC.md, "Presence").
-
-    Args:
-        bounds: of the engine.
-        packet_bytes: the largest payload taken.
-        down_from_ms: when the service that ran before was last alive, Unix milliseconds; ``None`` for never.
-    """
-    now_ms = time.time_ns() // 1_000_000
-    limits = {
-        "packet_bytes": packet_bytes,
-        "page_bytes": bounds.page_bytes,
-        "body_bytes": bounds.body_bytes,
-        "requests_per_second": bounds.requests_per_second,
-        "requests_burst": bounds.requests_burst,
-    }
-    status: dict[str, object] = {"since": now_ms, "limits": limits}
-    return status if down_from_ms is None else status | {"down": [min(down_from_ms, now_ms), now_ms]}
 
 
 class Service:
@@ -143,12 +107,13 @@ class Service:
         database = self._opened(folder)
         gathering = Gathering(GatheredStore(database), self._settings.rules)
         witness = self._witness_of(folder, database)
+        bounds = bounds_of(self._settings)
         self.engine = Engine(
             RecordStore(database),
-            bounds=self._bounds(),
+            bounds=bounds,
             press=self._presses(),
             library=DictionaryStore(database),
-            enroller=Enroller(RollStore(database), self._policy()),
+            enroller=Enroller(RollStore(database), policy_of(self._settings)),
             clocks=ClockStore(database),
             gathering=gathering,
             witness=witness,
@@ -156,10 +121,10 @@ class Service:
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        status = status_of(self._bounds(), self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
+        status = status_of(bounds, self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
         worker = self._worker = self._worker_on(self.engine, database)
         shelf = GatheredStore(self._opened(folder))
-        link = self._make_link(worker, self._address(embedded), status, shelf)
+        link = self._make_link(worker, address_of(self._settings, embedded), status, shelf)
         self._start_link(link)
         # What the session was subscribed to before is unsubscribed now.
         shelf.keep_filters(self._settings.rules.filters)
@@ -194,65 +159,23 @@ class Service:
         self._stack.callback(registry.close)
         return registry
 
-    def _bounds(self) -> Bounds:
-        return Bounds(
-            page_bytes=self._settings.limits.page_bytes,
-            body_bytes=self._settings.limits.body_bytes,
-            coalesce_ms=self._settings.live.coalesce_ms,
-            primed_pushes=self._settings.live.primed_pushes,
-            lease_ms=self._settings.live.lease_s * 1000,
-            context_bytes_max=self._settings.codec.context_kib_max << 10,
-        )
-
-    def _policy(self) -> Policy:
-        channels = self._settings.channels
-        return Policy(
-            create=channels.create,
-            direct=channels.direct,
-            invite=channels.invite,
-            leave=channels.leave,
-            channels_max=channels.per_user_max,
-            members_max=channels.members_max,
-        )
-
     def _presses(self) -> Presses:
-        processes = self._settings.codec.processes
-        if processes == PROCESSES_AUTO:
-            processes = min(cores(), PROCESSES_AUTO_MAX)
-        presses = self.presses = Presses(processes)
+        presses = self.presses = Presses(processes_of(self._settings))
         # Before the worker, which uses them until it has served what was received.
         self._stack.callback(presses.close)
         return presses
 
     def _start_broker(self, folder: DataFolder) -> EmbeddedBroker:
-        broker = EmbeddedBroker(
-            host=self._settings.broker.host,
-            port=self._settings.broker.port,
-            authority=self._registry(folder),
-            packet_bytes_max=self._settings.limits.packet_bytes + _PACKET_HEADERS_BYTES,
-            connections_max=self._settings.limits.connections,
-            session_queue_max=2 * self._settings.limits.batch_messages,
-            extra_publish=self._settings.rules.patterns,
-        )
+        broker = embedded_broker(self._settings, self._registry(folder))
         broker.start()
         self._stack.callback(broker.stop)
         self.port = broker.port
         return broker
 
-    def _address(self, embedded: EmbeddedBroker | None) -> _Address:
-        broker = self._settings.broker
-        if embedded is not None:
-            url = BrokerUrl(scheme="mqtt", host=broker.host, port=embedded.port)
-            return _Address(url, SERVICE, embedded.service_password)
-        return _Address(
-            BrokerUrl.parse(broker.url), broker.username or SERVICE, broker.password.get_secret_value()
-        )
-
     def _retention(self, database: Database) -> Retention:
-        section = self._settings.retention
-        default = Keeping(days=section.keep_days, records=section.keep_records, body_bytes=section.keep_bytes)
-        archive = LogArchive(database, default)
-        return Retention(archive, every_ms=section.every_s * 1000, trouble=self._trouble)
+        archive = LogArchive(database, keeping_of(self._settings))
+        every_ms = self._settings.retention.every_s * 1000
+        return Retention(archive, every_ms=every_ms, trouble=self._trouble)
 
     def _worker_on(self, engine: Engine, database: Database) -> Worker:
         return Worker(
@@ -265,7 +188,7 @@ class Service:
         )
 
     def _make_link(
-        self, worker: Worker, address: _Address, status: Mapping[str, object], shelf: GatheredStore
+        self, worker: Worker, address: Address, status: Mapping[str, object], shelf: GatheredStore
     ) -> Link:
         """The link to the broker, and the worker behind it started."""
         rules, subscribed = self._settings.rules, shelf.filters()
@@ -277,7 +200,7 @@ class Service:
             password=address.password,
             receive=worker.receive,
             state=self._link_changed,
-            tls=ssl.create_default_context(cafile=address.url.ca or None) if address.url.tls else None,
+            tls=address.tls(),
             filters=rules.filters,
             unwanted=[topic for topic in subscribed if topic not in rules.filters],
             refused=self._trouble,

@@ -25,10 +25,11 @@ from tidelog_service.engine.enrolling import Serving
 from tidelog_service.engine.marking import Asked as Marked
 from tidelog_service.engine.marking import Marking
 from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
-from tidelog_service.engine.paging import LOOKS, Asked, Paging
+from tidelog_service.engine.paging import LOOKS, Paging
 from tidelog_service.engine.ports import Log, Press, Store
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.rates import Rates
+from tidelog_service.engine.requests import Asked
 from tidelog_service.engine.screening import Question
 
 _REQUEST_BYTES = 256

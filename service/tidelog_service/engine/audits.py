@@ -19,13 +19,13 @@ from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing
 from tidelog_service.engine import tokens
-from tidelog_service.engine.drafts import outstanding
+from tidelog_service.engine.drafting import outstanding
 from tidelog_service.engine.filtering import scoped
 from tidelog_service.engine.inquiries import Inquiry, filtered, stated
 from tidelog_service.engine.packets import Kind, Reply, Tally
-from tidelog_service.engine.paging import proven
 from tidelog_service.engine.ports import Log, Store, Terminal
 from tidelog_service.engine.rates import Rates
+from tidelog_service.engine.requests import proven
 
 _RUNS: Final = 64
 """An audit costs one request more for each so many runs: each is two look-ups in the store, some 20 us."""

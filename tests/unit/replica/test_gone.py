@@ -16,7 +16,7 @@ from tidelog.wire import standings
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import STATEMENTS_MAX
 from tidelog.wire.ranges import RangeSet
-from tidelog_service.engine import drafts
+from tidelog_service.engine import telling
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds
 
@@ -336,7 +336,7 @@ def test_a_full_account_changes_some_at_a_time() -> None:
 def test_a_channel_for_which_there_is_no_place_is_not_stated_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (standings, asking, drafts):
+    for module in (standings, asking, telling):
         monkeypatch.setattr(module, "STATEMENTS_MAX", 4)
     shelf = filled(5)
     take_out(shelf, "c4")

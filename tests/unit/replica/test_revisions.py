@@ -19,7 +19,7 @@ from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Part, Push, SyncRequest
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import delete_body
-from tidelog_service.engine import drafts
+from tidelog_service.engine import burying
 from tidelog_service.engine.core import Engine
 
 TEXTS = [b"%d: the tide is high, mind the ropes" % n for n in range(60)]
@@ -257,7 +257,7 @@ def test_a_delete_that_is_shorter_than_what_it_voids_is_sent(
 def test_more_than_can_be_looked_for_are_told_without_a_context(
     writer: Pair, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "_REVISIONS_MAX", 3)
+    monkeypatch.setattr(burying, "_REVISIONS_MAX", 3)
     bob = reader(writer)
     for seq in (3, 5, 7):
         edit(writer, seq, b"once more %d" % seq)

@@ -15,7 +15,8 @@ from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Standing, Standings, Told
-from tidelog_service.engine.drafts import Draft, draft
+from tidelog_service.engine.drafting import draft
+from tidelog_service.engine.drafts import Draft
 from tidelog_service.engine.inquiries import Inquiry, Terms
 from tidelog_service.engine.ports import Row
 from tidelog_service.engine.reading import Memory

@@ -27,6 +27,7 @@ from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.retention import Policy as Keeping
 from tidelog_service.engine.retention import Retention
 from tidelog_service.engine.rolls import Policy
+from tidelog_service.engine.status import details_of
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses, cores
@@ -58,26 +59,6 @@ class _Address(NamedTuple):
     url: BrokerUrl
     username: str
     password: str
-
-
-def status_of(bounds: Bounds, packet_bytes: int, *, down_from_ms: int | None) -> dict[str, object]:
-    """What the retained status says beside ``online`` and the version (SPEC.md, "Presence").
-
-    Args:
-        bounds: of the engine.
-        packet_bytes: the largest payload taken.
-        down_from_ms: when the service that ran before was last alive, Unix milliseconds; ``None`` for never.
-    """
-    now_ms = time.time_ns() // 1_000_000
-    limits = {
-        "packet_bytes": packet_bytes,
-        "page_bytes": bounds.page_bytes,
-        "body_bytes": bounds.body_bytes,
-        "requests_per_second": bounds.requests_per_second,
-        "requests_burst": bounds.requests_burst,
-    }
-    status: dict[str, object] = {"since": now_ms, "limits": limits}
-    return status if down_from_ms is None else status | {"down": [min(down_from_ms, now_ms), now_ms]}
 
 
 class Service:
@@ -156,7 +137,12 @@ class Service:
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        status = status_of(self._bounds(), self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
+        status = details_of(
+            self._bounds(),
+            self._settings.limits.packet_bytes,
+            now_ms=time.time_ns() // 1_000_000,
+            down_from_ms=heartbeat.last_ms,
+        )
         worker = self._worker = self._worker_on(self.engine, database)
         shelf = GatheredStore(self._opened(folder))
         link = self._make_link(worker, self._address(embedded), status, shelf)

@@ -21,7 +21,7 @@ from tidelog.wire.limits import (
     SEQ_STOP,
     STATEMENTS_MAX,
 )
-from tidelog.wire.ranges import RangeSet
+from tidelog.wire.ranges import RangeSet, Run
 from tidelog.wire.topics import checked_channel
 
 
@@ -114,6 +114,18 @@ def checked_seqs(seqs: Iterable[int]) -> RangeSet:
     if len(found.runs) > RUNS_STATED_MAX:
         raise UsageError(f"{len(found.runs)} ranges: at most {RUNS_STATED_MAX} in one sync", code="limit")
     return found
+
+
+def checked_ranges(ranges: Iterable[Run]) -> RangeSet:
+    """Half-open ranges of seqs.
+
+    Raises:
+        UsageError: they are none.
+    """
+    try:
+        return RangeSet(ranges)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"not half-open ranges: {error}") from error
 
 
 def checked_budget(max_bytes: int | None) -> int:

@@ -10,91 +10,36 @@ Example:
 
 from __future__ import annotations
 
-import itertools
 import random
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tidelog.arguments import (
-    checked_body,
-    checked_budget,
-    checked_content_type,
-    checked_context,
-    checked_kind,
-    checked_mode,
-    checked_page,
-    checked_seq,
-    checked_seqs,
-    offered_codecs,
-)
-from tidelog.bodies import Progress, as_sent, follow, held_record, pieces
-from tidelog.callbacks import Callbacks
+from tidelog.arguments import checked_context, checked_page, checked_ranges, offered_codecs
+from tidelog.bodies import Progress
+from tidelog.body_fetching import BodyFetching
 from tidelog.channels import Channel, channels_of, marks_of
-from tidelog.choice import Choice, Time, chosen
-from tidelog.driver import Command, Driver, T
+from tidelog.choice import Time, chosen
 from tidelog.earlier import epochs_of, stranded_of
 from tidelog.enrolling import Enrolling, RoleWord, enrol
 from tidelog.mqtt.paho import PahoTransport
-from tidelog.replica.amends import AuditJob
-from tidelog.replica.costs import bytes_full
-from tidelog.replica.downloads import BodyJob
+from tidelog.reading import holding_of, records_of
 from tidelog.replica.machine import Machine
-from tidelog.replica.ports import Holding, Mark, OutboxEntry, Record, Store, Transport
-from tidelog.replica.requests import Job
-from tidelog.replica.revisions import shown, shown_entry
-from tidelog.replica.steps import (
-    Arrived,
-    AuditEnded,
-    AuditReport,
-    BodyCame,
-    BodyEnded,
-    BodyWent,
-    EnrolEnded,
-    Event,
-    Listing,
-    Marked,
-    MarkSettled,
-    Membership,
-    MembershipChanged,
-    Preview,
-    Receipt,
-    Receipted,
-    Refused,
-    Renumbered,
-    Step,
-    SyncEnded,
-    SyncReport,
-    Trouble,
-)
-from tidelog.replica.surveys import Survey, Want
+from tidelog.replica.ports import Mark, OutboxEntry, Record, Transport
+from tidelog.replica.revisions import shown_entry
+from tidelog.replica.steps import AuditReport, Listing, Membership, Preview, Receipt, SyncReport
 from tidelog.replica.tuning import Tuning
-from tidelog.revising import delete_body_of, edit_body_of
-from tidelog.store.memory import MemoryStore
-from tidelog.store.sqlite import SqliteStore
-from tidelog.waiting import LinkState, Waiting
-from tidelog.wire.enrolling import Action, Enrol
-from tidelog.wire.errors import TidelogError, Unavailable, UsageError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, Presence
-from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP, TIME_MS_STOP
-from tidelog.wire.queries import Depth
-from tidelog.wire.ranges import RangeSet
-from tidelog.wire.stubs import stub_of
+from tidelog.shell import Shell
+from tidelog.store.opening import opened
+from tidelog.syncing import Syncing
+from tidelog.wire.enrolling import Action
+from tidelog.wire.frames import KIND_MESSAGE, Presence
+from tidelog.wire.limits import PAGE_BYTES_DEFAULT, SEQ_STOP
 from tidelog.wire.topics import checked_channel, checked_device
 from tidelog.wire.url import BrokerUrl
-
-_LOCAL_SECONDS = 30.0
-"""How long a call waits for the device's own thread and disk."""
-
-_READ_RECORDS = 256
-"""Records read from the store at a time."""
+from tidelog.writing import Writing
 
 
 class Device:
@@ -140,53 +85,42 @@ class Device:
         clock: Callable[[], int] | None = None,
     ) -> None:
         """See the class."""
-        self._context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
-        self._tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
-        self._codecs = offered_codecs(codec)
-        self._clock = clock or _system_ms
-        self._random = random.Random()  # noqa: S311 - jitter and request ids, no secrets
-        self._transport = transport or PahoTransport(
+        context_bytes, codecs = checked_context(context_kib), offered_codecs(codec)
+        tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
+        chance = random.Random()  # noqa: S311 - jitter and request ids, no secrets
+        transport = transport or PahoTransport(
             BrokerUrl.parse(url),
             device=self.device,
             secret=secret,
             live=Presence.LIVE if live else Presence.QUIET,
-            random=self._random,
+            random=chance,
         )
-        self._store = _open_store(store, self.device)
-        self._callbacks = Callbacks()
-        self._lock = threading.Lock()
-        self._link = LinkState()
-        self._waiting = Waiting(self._link.stir)
-        self._started = False
-        self._closed = False
-        self._job_ids = itertools.count(1)
-        self._enrolling = Enrolling(local=self._local, link=self._link, hasten=self._hasten)
-        self._differing: dict[str, tuple[tuple[int, int], ...]] = {}
-        self._driver = Driver(
-            make_machine=self._make_machine,
+        self._store = opened(store, self.device)
+        self._shell = Shell(
+            make_machine=lambda: Machine(
+                self._store.load(),
+                device=self.device,
+                chance=chance,
+                tuning=tuning,
+                codecs=codecs,
+                context_bytes=context_bytes,
+                shelf=self._store,
+            ),
             store=self._store,
-            transport=self._transport,
-            tell=self._tell,
-            on_link=self._link.change,
+            transport=transport,
         )
-
-    def _make_machine(self) -> Machine:
-        return Machine(
-            self._store.load(),
-            device=self.device,
-            chance=self._random,
-            tuning=self._tuning,
-            codecs=self._codecs,
-            context_bytes=self._context_bytes,
-            shelf=self._store,
-        )
+        self._callbacks = self._shell.callbacks
+        self._writing = Writing(self._shell, clock)
+        self._syncing = Syncing(self._shell, self.device)
+        self._bodies = BodyFetching(self._shell)
+        self._enrolling = Enrolling(self._shell)
 
     # The link
 
     def __enter__(self) -> Self:
         """Start to connect in the background; never fails because the link is down."""
-        self._start()
+        self._shell.start()
         return self
 
     def __exit__(
@@ -198,16 +132,6 @@ class Device:
         """Close."""
         self.close()
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._closed:
-                raise UsageError("the device is closed", code="closed")
-            if self._started:
-                return
-            self._started = True
-        self._callbacks.start()
-        self._driver.start()
-
     def connect(self, timeout: float = 30.0) -> None:
         """Wait until there is a connection; where the device waits between attempts, it tries at once.
 
@@ -218,16 +142,12 @@ class Device:
             Denied: the broker refused the credentials.
             Unavailable: there was none in time; the reason of the last attempt is in the message.
         """
-        self._start()
-        self._hasten()
-        self._link.wait_settled(timeout)
-        if not self._link.online:
-            raise self._link.why_offline(f"no connection within {timeout:g} s")
+        self._shell.connect(timeout)
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection to the broker now."""
-        return self._link.online
+        return self._shell.link.online
 
     def wait_online(self, timeout: float = 30.0) -> bool:
         """Wait for a connection, through refusals too.
@@ -238,29 +158,11 @@ class Device:
         Returns:
             whether there is one.
         """
-        self._start()
-        self._hasten()
-        return self._link.wait_online(timeout)
-
-    def _hasten(self) -> None:
-        """Somebody waits: do not sit out the pause between attempts."""
-        if not self._link.online:
-            self._transport.hasten()
+        return self._shell.wait_online(timeout)
 
     def close(self) -> None:
         """Disconnect and release the store; what waits in the outbox stays on disk. Idempotent."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        if self._started:
-            self._driver.stop()
-            self._callbacks.stop()
-        self._store.close()
-        self._waiting.fail_all(
-            Unavailable("the device was closed before the receipt", code="closed", hint="it is in the outbox")
-        )
-        self._enrolling.fail_all(Unavailable("the device was closed before the answer", code="closed"))
+        self._shell.close()
 
     # Writing
 
@@ -293,39 +195,7 @@ class Device:
             UsageError: an argument is not valid.
             Unavailable: the outbox could not be written.
         """
-        checked_channel(channel)
-        raw, kind, media = checked_body(body), checked_kind(kind), checked_content_type(content_type)
-        raw, kind, whole = as_sent(raw, kind)
-        return self._write(channel, raw, kind=kind, media=media, whole=whole, progress=progress)
-
-    def _write(
-        self,
-        channel: str,
-        raw: bytes,
-        *,
-        kind: int,
-        media: str,
-        whole: bytes = b"",
-        progress: Progress | None = None,
-        epoch: int = 0,
-    ) -> Future[Receipt]:
-        self._start()
-        sent = min(max(0, self._clock()), TIME_MS_STOP - 1)
-        future: Future[Receipt] = Future()
-
-        def write(machine: Machine, _now: float) -> tuple[int, Step]:
-            n, step = machine.write(
-                channel, raw, kind=kind, content_type=media, sent=sent, whole=whole, epoch=epoch
-            )
-            self._waiting.for_receipt(n, future, progress)
-            return n, step
-
-        try:
-            self._local(write)
-        except TidelogError:
-            self._waiting.forget_send(future)
-            raise
-        return future
+        return self._writing.send(channel, body, kind=kind, content_type=content_type, progress=progress)
 
     def edit(self, channel: str, seq: int, body: str | bytes) -> Future[Receipt]:
         """Replace the body of a message of one's own; goes the way of `send`.
@@ -343,10 +213,7 @@ class Device:
             UsageError: an argument is not valid, or the device does not hold the record (``no_record``).
             Unavailable: the outbox could not be written.
         """
-        content = checked_body(body)
-        raw, media = edit_body_of(self._store, self._holding(channel), seq, content)
-        whole = content if stub_of(KIND_EDIT, raw) is not None else b""
-        return self._write(channel, raw, kind=KIND_EDIT, media=media, whole=whole)
+        return self._writing.edit(channel, seq, body)
 
     def delete(self, channel: str, ranges: Iterable[tuple[int, int]]) -> Future[Receipt]:
         """Delete messages of one's own, everywhere; goes the way of `send`.
@@ -363,10 +230,7 @@ class Device:
             UsageError: an argument is not valid, or nothing is in these ranges (``no_record``).
             Unavailable: the outbox could not be written.
         """
-        holding = self._holding(channel)
-        raw = delete_body_of(self._store, holding, ranges)
-        epoch = holding.epoch if holding is not None else 0
-        return self._write(channel, raw, kind=KIND_DELETE, media="", epoch=epoch)
+        return self._writing.delete(channel, ranges)
 
     def mark_read(self, channel: str, seq: int) -> Future[Mark]:
         """Note that the user has read a channel up to a record.
@@ -387,21 +251,7 @@ class Device:
             UsageError: an argument is not valid, or the device does not know the channel (``no_channel``).
             Unavailable: the mark could not be written.
         """
-        checked_channel(channel)
-        checked_seq(seq)
-        self._start()
-        future: Future[Mark] = Future()
-
-        def mark(machine: Machine, now: float) -> tuple[None, Step]:
-            self._waiting.for_mark(channel, future)
-            return None, machine.mark_read(channel, seq, now)
-
-        try:
-            self._local(mark)
-        except TidelogError:
-            self._waiting.forget_mark(channel, future)
-            raise
-        return future
+        return self._writing.mark_read(channel, seq)
 
     def marks(self, channel: str) -> list[Mark]:
         """How far other members have come, as far as the channel tells and the device knows, by user."""
@@ -414,13 +264,13 @@ class Device:
 
     def resubmit(self, n: int) -> None:
         """Send a refused message of the outbox again, as a new one."""
-        self._start()
-        self._local(lambda machine, _now: (None, machine.resubmit(n)))
+        self._shell.start()
+        self._shell.do(lambda machine, _now: machine.resubmit(n))
 
     def discard(self, n: int) -> None:
         """Forget a refused message of the outbox."""
-        self._start()
-        self._local(lambda machine, _now: (None, machine.discard(n)))
+        self._shell.start()
+        self._shell.do(lambda machine, _now: machine.discard(n))
 
     # Reading
 
@@ -480,11 +330,7 @@ class Device:
             channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
             kinds=kinds, max_body=max_body, order=order,
         )  # fmt: skip
-        job = self._job(choice)
-        job.wanted_only, job.max_bytes = wanted, checked_budget(max_bytes)
-        job.survey = Survey(depth=Depth.MANIFEST, fetch=True) if checked_mode(mode) == "manifest" else None
-        job.cheaper = mode == "auto"
-        return self._synced(job, timeout)
+        return self._syncing.sync(choice, wanted=wanted, max_bytes=max_bytes, mode=mode, timeout=timeout)
 
     def preview(  # noqa: PLR0913 - as in `sync`
         self,
@@ -515,16 +361,11 @@ class Device:
         Raises:
             TidelogError: as in `sync`.
         """
-        job = self._job(
-            chosen(
-                channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
-                kinds=kinds, max_body=max_body,
-            )
+        choice = chosen(
+            channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
+            kinds=kinds, max_body=max_body,
         )  # fmt: skip
-        job.survey = Survey(depth=Depth.PREVIEW)
-        found = self._await_sync(job, timeout).found
-        assert isinstance(found, Preview)  # noqa: S101 - the machine ends a preview with one
-        return found
+        return self._syncing.preview(choice, timeout)
 
     def manifest(  # noqa: PLR0913 - as in `sync`
         self,
@@ -555,16 +396,11 @@ class Device:
         Raises:
             TidelogError: as in `sync`.
         """
-        job = self._job(
-            chosen(
-                channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
-                kinds=kinds,
-            )
+        choice = chosen(
+            channels=channels, peers=peers, since=since, until=until, newest=newest, authors=authors,
+            kinds=kinds,
         )  # fmt: skip
-        job.survey = Survey(depth=Depth.MANIFEST)
-        found = self._await_sync(job, timeout).found
-        assert isinstance(found, tuple)  # noqa: S101 - the machine ends a manifest with listings
-        return found
+        return self._syncing.manifest(choice, timeout)
 
     def fetch(self, channel: str, seqs: Iterable[int], *, timeout: float = 30.0) -> SyncReport:
         """Bring records by their numbers, as far as the device lacks them.
@@ -577,57 +413,7 @@ class Device:
         Raises:
             TidelogError: as in `sync`.
         """
-        job = self._job(chosen(channels=(channel,)))
-        holding = self._holding(channel)
-        epoch = holding.epoch if holding is not None else 0
-        job.wants = {channel: Want(epoch=epoch, seqs=checked_seqs(seqs), told=True)}
-        return self._synced(job, timeout)
-
-    def _job(self, choice: Choice) -> Job:
-        self._start()
-        return Job(id=next(self._job_ids), channels=choice.channels, rule=choice.rule, filter=choice.filter)
-
-    def _synced(self, job: Job, timeout: float) -> SyncReport:
-        report = self._await_sync(job, timeout).report
-        assert report is not None  # noqa: S101 - a sync that ends without an error has one
-        # From the machine: the store would read the outbox and all accounts for it.
-        known = self._local(lambda machine, _now: (tuple(machine.holdings.by_channel.values()), Step()))
-        scope = (
-            held
-            for held in known
-            if (job.channels is None or held.channel in job.channels) and job.aim.admits(held.channel)
-        )
-        weights = (self._store.weight(held.channel, held.epoch) for held in scope)
-        return replace(report, bytes_full=bytes_full(report, device=self.device, held=weights))
-
-    def _await_sync(self, job: Job, timeout: float) -> SyncEnded:
-        future: Future[SyncEnded] = Future()
-        return self._awaited(job.id, future, lambda machine, now: (None, machine.sync(job, now)), timeout)
-
-    def _awaited(self, job_id: int, future: Future[T], begin: Command[None], timeout: float) -> T:
-        """Begin a sync or an audit, and wait for its end."""
-        self._hasten()
-        deadline = time.monotonic() + timeout
-        self._waiting.for_sync(job_id, future)
-        self._local(begin)
-        refused = self._link.wait_settled(timeout, otherwise=future.done)
-        try:
-            return future.result(timeout=0.0 if refused else max(0.0, deadline - time.monotonic()))
-        except FutureTimeoutError:
-            error = self._sync_timeout(timeout)
-            self._local(lambda machine, _now: (None, machine.give_up(job_id, error)))
-            raise error from None
-        finally:
-            self._waiting.forget_sync(job_id)
-
-    def _sync_timeout(self, timeout: float) -> TidelogError:
-        if not self._link.online:
-            return self._link.why_offline(f"no connection within {timeout:g} s")
-        return Unavailable(
-            f"the service did not finish answering within {timeout:g} s",
-            code="timeout",
-            hint="is the service running beside the broker? What arrived is kept",
-        )
+        return self._syncing.fetch(channel, seqs, timeout)
 
     def audit(
         self,
@@ -656,15 +442,7 @@ class Device:
             UsageError: an argument is not valid, or the service knows no audits (``unsupported``).
         """
         choice = chosen(channels=channels, peers=peers)
-        self._start()
-        job = AuditJob(id=next(self._job_ids), channels=choice.channels, filter=choice.filter, repair=repair)
-        future: Future[AuditEnded] = Future()
-        ended = self._awaited(job.id, future, lambda machine, now: (None, machine.audit(job, now)), timeout)
-        assert ended.report is not None  # noqa: S101 - an audit that ends without an error has one
-        with self._lock:
-            others = {name: seqs for name, seqs in self._differing.items() if not job.concerns(name)}
-            self._differing = others | dict(ended.report.differing)
-        return ended.report
+        return self._syncing.audit(choice, repair=repair, timeout=timeout)
 
     def fetch_body(
         self, channel: str, seq: int, *, progress: Progress | None = None, timeout: float = 30.0
@@ -689,7 +467,7 @@ class Device:
             Unavailable: nothing came in time (``timeout``); what arrived is kept.
             ProtocolError: what came is not the body that its author sent (``blob``); nothing of it is kept.
         """
-        return b"".join(self._body(channel, seq, progress, timeout))
+        return b"".join(self._bodies.body(channel, seq, progress, timeout))
 
     def save_body(
         self,
@@ -716,35 +494,9 @@ class Device:
             OSError: the file cannot be written.
             TidelogError: as in `fetch_body`.
         """
-        parts = self._body(channel, seq, progress, timeout)
+        parts = self._bodies.body(channel, seq, progress, timeout)
         with Path(path).open("wb") as file:
             return sum(map(file.write, parts))
-
-    def _body(self, channel: str, seq: int, progress: Progress | None, timeout: float) -> Iterable[bytes]:
-        record, epoch = held_record(self._store, self._holding(channel), seq)
-        stub = stub_of(record.kind, record.body)
-        if not (record.whole if stub is None else self._store.got(stub.digest) == stub.size):
-            job = BodyJob(id=next(self._job_ids), channel=channel, epoch=epoch, seq=seq, stub=stub)
-            self._bring(job, progress, timeout)
-        if stub is not None:
-            return pieces(self._store, stub)
-        record, _ = held_record(self._store, self._holding(channel), seq)
-        return [shown(record).body]
-
-    def _bring(self, job: BodyJob, progress: Progress | None, timeout: float) -> None:
-        self.connect(timeout)
-        told = self._waiting.for_body(job.id)
-        try:
-            self._local(lambda machine, _now: (None, machine.fetch_body(job)))
-            follow(told, progress, timeout)
-        except Unavailable as error:
-            if error.code == "timeout" and not self._link.online:
-                raise self._link.why_offline(f"no connection within {timeout:g} s") from None
-            raise
-        finally:
-            self._waiting.forget_body(job.id)
-            with suppress(Unavailable):
-                self._local(lambda machine, _now: (None, machine.give_up_body(job.id)))
 
     def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
         """Records in the device's store as they now stand, ascending by seq; no traffic.
@@ -756,13 +508,7 @@ class Device:
             start: from this seq on.
             stop: up to, not including, this one.
         """
-        holding = self._holding(channel)
-        while holding is not None and start < stop:
-            page = self._store.records(channel, holding.epoch, start=start, stop=stop, limit=_READ_RECORDS)
-            yield from (shown(record) for record in page if record.kind != KIND_DELETE)
-            if len(page) < _READ_RECORDS:
-                return
-            start = page[-1].seq + 1
+        return records_of(self._store, channel, start=start, stop=stop)
 
     def stranded(self, channel: str) -> Iterator[Record]:
         """Records of before the service's log was set back, which it may not have any more; no traffic.
@@ -780,16 +526,12 @@ class Device:
     def drop_stranded(self, channel: str) -> None:
         """Forget those records for good."""
         epochs = epochs_of(self._store, checked_channel(channel))
-        self._start()
-        self._local(lambda machine, _now: (None, machine.forget(channel, epochs)))
-
-    def _holding(self, channel: str) -> Holding | None:
-        checked_channel(channel)
-        return next((held for held in self._store.load().holdings if held.channel == channel), None)
+        self._shell.start()
+        self._shell.do(lambda machine, _now: machine.forget(channel, epochs))
 
     def have(self, channel: str) -> list[tuple[int, int]]:
         """The seqs that the device has accounted for, as half-open ranges."""
-        holding = self._holding(channel)
+        holding = holding_of(self._store, channel)
         return [] if holding is None else list(holding.have.runs)
 
     def drop(self, channel: str, ranges: Iterable[tuple[int, int]]) -> None:
@@ -800,18 +542,13 @@ class Device:
             ranges: half-open ranges of seqs.
         """
         checked_channel(channel)
-        try:
-            seqs = RangeSet(ranges)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"not half-open ranges: {error}") from error
-        self._start()
-        self._local(lambda machine, _now: (None, machine.drop(channel, seqs)))
+        seqs = checked_ranges(ranges)
+        self._shell.start()
+        self._shell.do(lambda machine, _now: machine.drop(channel, seqs))
 
     def channels(self) -> list[Channel]:
         """The channels that the device knows, by name."""
-        with self._lock:
-            differing = dict(self._differing)
-        return channels_of(self._store, differing)
+        return channels_of(self._store, self._syncing.differing)
 
     # Channels and members, where the operator lets devices change them (SPEC.md, "Enrol")
 
@@ -840,7 +577,7 @@ class Device:
                 as many channels or members as may be (``limit``), or an argument is not valid.
             Unavailable: no link or no answer in time; it may be done all the same.
         """
-        return self._enrol(enrol(Action.CREATE, name, members, role=role, windowed=windowed), timeout=timeout)
+        return self._enrolling.ask(enrol(Action.CREATE, name, members, role=role, windowed=windowed), timeout)
 
     def direct(self, user: str, *, timeout: float = 30.0) -> Membership:
         """The conversation with another user: its name, in the answer. It is made where it is not there.
@@ -848,7 +585,7 @@ class Device:
         Raises:
             TidelogError: as `create_channel`.
         """
-        return self._enrol(enrol(Action.DIRECT, users=[user]), timeout=timeout)
+        return self._enrolling.ask(enrol(Action.DIRECT, users=[user]), timeout)
 
     def invite(
         self, channel: str, users: Iterable[str], *, role: RoleWord = "writer", timeout: float = 30.0
@@ -860,7 +597,7 @@ class Device:
                 channel for this user (``no_channel``).
             TidelogError: else as `create_channel`.
         """
-        return self._enrol(enrol(Action.INVITE, channel, users, role=role), timeout=timeout)
+        return self._enrolling.ask(enrol(Action.INVITE, channel, users, role=role), timeout)
 
     def remove(self, channel: str, users: Iterable[str], *, timeout: float = 30.0) -> Membership:
         """End memberships in a channel that this device's user owns; what the users wrote stays.
@@ -868,7 +605,7 @@ class Device:
         Raises:
             TidelogError: as `invite`.
         """
-        return self._enrol(enrol(Action.REMOVE, channel, users), timeout=timeout)
+        return self._enrolling.ask(enrol(Action.REMOVE, channel, users), timeout)
 
     def leave(self, channel: str, *, timeout: float = 30.0) -> Membership:
         """End the membership of this device's own user.
@@ -877,11 +614,7 @@ class Device:
             Denied: the user is the last owner and others are still in it, or the operator does not allow it.
             Unavailable: no link or no answer in time.
         """
-        return self._enrol(enrol(Action.LEAVE, channel), timeout=timeout)
-
-    def _enrol(self, frame: Enrol, *, timeout: float) -> Membership:
-        self._start()
-        return self._enrolling.ask(frame, timeout)
+        return self._enrolling.ask(enrol(Action.LEAVE, channel), timeout)
 
     # Callbacks
 
@@ -931,62 +664,3 @@ class Device:
             a function that ends it.
         """
         return self._callbacks.on_error(callback)
-
-    # From the driver's thread
-
-    def _tell(self, event: Event) -> None:
-        match event:
-            case Receipted():
-                self._waiting.receipted(event)
-            case Refused():
-                if not self._waiting.refused(event):
-                    self._callbacks.trouble(event.error)
-            case Renumbered():
-                self._waiting.renumbered(event)
-            case MarkSettled():
-                self._waiting.marked(event)
-            case SyncEnded() | AuditEnded():
-                self._waiting.ended(event)
-            case EnrolEnded():
-                self._enrolling.ended(event)
-            case _:
-                self._hear(event)
-
-    def _hear(self, event: Event) -> None:
-        match event:
-            case Arrived():
-                self._callbacks.arrived(tuple(map(shown, event.records)))
-            case Marked():
-                self._callbacks.marked(event.marks)
-            case MembershipChanged():
-                self._callbacks.changed(event.membership)
-            case BodyWent():
-                self._went(event)
-            case BodyCame() | BodyEnded():
-                self._waiting.body(event)
-            case Trouble():
-                self._callbacks.trouble(event.error)
-
-    def _went(self, event: BodyWent) -> None:
-        progress = self._waiting.progress_of(event)
-        if progress is not None:
-            self._callbacks.run(lambda: progress(event.there, event.size))
-
-    def _local(self, command: Command[T]) -> T:
-        """Run a command on the device's own thread and wait for it."""
-        try:
-            return self._driver.call(command).result(timeout=_LOCAL_SECONDS)
-        except FutureTimeoutError:
-            raise Unavailable(
-                f"the device's store did not answer within {_LOCAL_SECONDS:g} s", code="store_failed"
-            ) from None
-
-
-def _system_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _open_store(store: str | Path, device: str) -> Store:
-    if str(store) == ":memory:":
-        return MemoryStore()
-    return SqliteStore(store, device=device)

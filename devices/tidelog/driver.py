@@ -1,4 +1,4 @@
-"""The shell around the device machine: one thread owns it and the store; others post to its inbox."""
+"""The thread that owns the device machine and its store; others post to its inbox."""
 
 from __future__ import annotations
 

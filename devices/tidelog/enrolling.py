@@ -1,35 +1,20 @@
-"""Who waits for the answers to requests about channels and members, and what may be asked."""
+"""Requests about channels and members: what may be asked, and waiting for the answer."""
 
 from __future__ import annotations
 
-import itertools
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
-from tidelog.driver import Command
-from tidelog.replica.steps import EnrolEnded, Membership
-from tidelog.waiting import LinkState
+from tidelog.replica.steps import Membership
+from tidelog.shell import Shell
 from tidelog.wire.enrolling import Action, Enrol, Role
-from tidelog.wire.errors import TidelogError, Unavailable, UsageError
+from tidelog.wire.errors import Unavailable, UsageError
 from tidelog.wire.limits import ENROL_USERS_MAX
 from tidelog.wire.topics import checked_channel, checked_user
 
 RoleWord = Literal["reader", "writer", "owner"]
 """What a member may do in a channel; owners say who is one."""
-
-_T = TypeVar("_T")
-
-
-class _Local(Protocol):
-    """Runs a command on the device's own thread and waits for it."""
-
-    def __call__(self, command: Command[_T]) -> _T:
-        """See the class."""
-        ...
 
 
 def enrol(
@@ -63,22 +48,15 @@ def enrol(
 
 
 class Enrolling:
-    """Futures of requests by job; any thread may call.
+    """Asks about channels and members; any thread may call.
 
     Args:
-        local: runs a command on the device's thread.
-        link: whether there is a connection.
-        hasten: called where somebody waits and there is none.
+        shell: the device's.
     """
 
-    def __init__(self, *, local: _Local, link: LinkState, hasten: Callable[[], None]) -> None:
+    def __init__(self, shell: Shell) -> None:
         """See the class."""
-        self._local = local
-        self._link = link
-        self._hasten = hasten
-        self._lock = threading.Lock()
-        self._jobs = itertools.count(1)
-        self._waiting: dict[int, Future[Membership]] = {}
+        self._shell = shell
 
     def ask(self, frame: Enrol, timeout: float) -> Membership:
         """Ask, and wait for the answer.
@@ -87,48 +65,24 @@ class Enrolling:
             Denied, UsageError: as the service says.
             Unavailable: no link or no answer in time.
         """
-        self._hasten()
-        deadline = time.monotonic() + timeout
-        job, future = next(self._jobs), Future[Membership]()
-        with self._lock:
-            self._waiting[job] = future
+        self._shell.start()
+        job, future = self._shell.next_job(), Future[Membership]()
+        self._shell.waiting.for_enrolment(job, future)
         try:
-            self._local(lambda machine, _now: (None, machine.enrol(job, frame)))
-            refused = self._link.wait_settled(timeout, otherwise=future.done)
-            return future.result(timeout=0.0 if refused else max(0.0, deadline - time.monotonic()))
-        except FutureTimeoutError:
-            self._local(lambda machine, _now: (None, machine.give_up_enrol(job)))
-            raise self._late(timeout) from None
+            return self._shell.answer(
+                future,
+                timeout=timeout,
+                begin=lambda machine, _now: machine.enrol(job, frame),
+                give_up=lambda machine, _error: machine.give_up_enrol(job),
+                late=_late(timeout),
+            )
         finally:
-            with self._lock:
-                self._waiting.pop(job, None)
+            self._shell.waiting.forget_enrolment(job)
 
-    def ended(self, event: EnrolEnded) -> None:
-        """An answer is in."""
-        with self._lock:
-            future = self._waiting.get(event.job)
-        if future is None or future.done():
-            return
-        if event.membership is not None:
-            future.set_result(event.membership)
-        else:
-            future.set_exception(event.error or Unavailable("no answer"))
-        self._link.stir()
 
-    def fail_all(self, error: TidelogError) -> None:
-        """The device is closed: nobody will hear any more."""
-        with self._lock:
-            futures = list(self._waiting.values())
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
-        self._link.stir()
-
-    def _late(self, timeout: float) -> TidelogError:
-        if not self._link.online:
-            return self._link.why_offline(f"no connection within {timeout:g} s")
-        return Unavailable(
-            f"the service did not answer within {timeout:g} s",
-            code="timeout",
-            hint="it may have done it all the same; to ask again does no harm",
-        )
+def _late(timeout: float) -> Unavailable:
+    return Unavailable(
+        f"the service did not answer within {timeout:g} s",
+        code="timeout",
+        hint="it may have done it all the same; to ask again does no harm",
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tidelog.arguments import checked_ranges
+from tidelog.reading import stored
 from tidelog.replica.ports import Holding, Record, Store
 from tidelog.replica.revisions import edit_of
 from tidelog.wire.errors import UsageError
@@ -11,8 +13,6 @@ from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
 from tidelog.wire.limits import BODY_BYTES_MAX, REVISION_SEQS_MAX
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
 from tidelog.wire.revisions import delete_body, voids_of
-
-_READ_RECORDS = 256
 
 
 def edit_body_of(store: Store, holding: Holding | None, seq: int, content: bytes) -> tuple[bytes, str]:
@@ -56,11 +56,7 @@ def delete_body_of(store: Store, holding: Holding | None, ranges: Iterable[Run])
             delete may void (``limit``).
         Unavailable: the store failed.
     """
-    try:
-        asked = RangeSet(ranges)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"not half-open ranges: {error}") from error
-    voids = asked & _there(holding)
+    voids = checked_ranges(ranges) & _there(holding)
     if not voids:
         raise UsageError("there is nothing in these ranges", code="no_record", hint="sync first")
     _check_count(voids)
@@ -88,9 +84,5 @@ def _check_count(voids: RangeSet) -> None:
 def _held(store: Store, holding: Holding | None, seqs: RangeSet) -> Iterator[Record]:
     if holding is None:
         return
-    for run_start, stop in seqs.runs:
-        start = run_start
-        while start < stop:
-            page = store.records(holding.channel, holding.epoch, start=start, stop=stop, limit=_READ_RECORDS)
-            yield from page
-            start = page[-1].seq + 1 if len(page) == _READ_RECORDS else stop
+    for start, stop in seqs.runs:
+        yield from stored(store, holding.channel, holding.epoch, start=start, stop=stop)

@@ -1,9 +1,9 @@
-"""Who waits for what: futures of receipts, syncs and audits, and the state of the link."""
+"""Who waits for what: futures of receipts, marks, syncs, audits and enrolments, and large bodies."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,21 +14,23 @@ from tidelog.replica.steps import (
     BodyCame,
     BodyEnded,
     BodyWent,
+    EnrolEnded,
     MarkSettled,
+    Membership,
     Receipt,
     Receipted,
     Refused,
     Renumbered,
     SyncEnded,
 )
-from tidelog.wire.errors import Denied, TidelogError, Unavailable
+from tidelog.wire.errors import TidelogError, Unavailable
 
 
 class Waiting:
     """Futures by message number and sync job; any thread may call.
 
     Args:
-        settled: called after a sync's future is done.
+        settled: called after the future of a sync, an audit or an enrolment is done.
     """
 
     def __init__(self, settled: Callable[[], None]) -> None:
@@ -38,6 +40,7 @@ class Waiting:
         self._sends: dict[int, Future[Receipt]] = {}
         self._progress: dict[int, Progress] = {}
         self._syncs: dict[int, Future[Any]] = {}
+        self._enrolments: dict[int, Future[Membership]] = {}
         self._marks: dict[str, list[Future[Mark]]] = {}
         self._bodies: dict[int, Told] = {}
 
@@ -57,6 +60,16 @@ class Waiting:
         """Someone waits for the end of a sync or an audit."""
         with self._lock:
             self._syncs[job] = future
+
+    def for_enrolment(self, job: int, future: Future[Membership]) -> None:
+        """Someone waits for the answer to a request about channels and members."""
+        with self._lock:
+            self._enrolments[job] = future
+
+    def forget_enrolment(self, job: int) -> None:
+        """Nobody waits for this answer any more."""
+        with self._lock:
+            self._enrolments.pop(job, None)
 
     def for_mark(self, channel: str, future: Future[Mark]) -> None:
         """Someone waits for the service to have the mark of a channel."""
@@ -134,6 +147,18 @@ class Waiting:
             future.set_result(event)
         self._settled()
 
+    def enrolled(self, event: EnrolEnded) -> None:
+        """The answer to a request about channels and members is in."""
+        with self._lock:
+            future = self._enrolments.get(event.job)
+        if future is None or future.done():
+            return
+        if event.membership is not None:
+            future.set_result(event.membership)
+        else:
+            future.set_exception(event.error or Unavailable("no answer"))
+        self._settled()
+
     def marked(self, event: MarkSettled) -> None:
         """A mark waits no more: all who waited for that channel know."""
         with self._lock:
@@ -145,20 +170,23 @@ class Waiting:
                 else:
                     future.set_result(event.mark)
 
-    def fail_all(self, error: TidelogError) -> None:
+    def fail_all(self) -> None:
         """The device is closed: nobody will hear any more."""
+        unsent = Unavailable(
+            "the device was closed before the receipt", code="closed", hint="it is in the outbox"
+        )
+        unanswered = Unavailable("the device was closed before the answer", code="closed")
         with self._lock:
             marks = [future for waiting in self._marks.values() for future in waiting]
-            futures: list[Future[Any]] = [*self._sends.values(), *self._syncs.values(), *marks]
-            self._marks.clear()
+            sent: list[Future[Any]] = [*self._sends.values(), *self._syncs.values(), *marks]
+            asked = list(self._enrolments.values())
             for job, told in self._bodies.items():
-                told.put(BodyEnded(job=job, error=error))
-            self._bodies.clear()
-            self._sends.clear()
-            self._syncs.clear()
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
+                told.put(BodyEnded(job=job, error=unsent))
+            for waiting in (self._sends, self._syncs, self._marks, self._bodies):
+                waiting.clear()
+        _fail(sent, unsent)
+        _fail(asked, unanswered)
+        self._settled()
 
     def _take(self, n: int) -> Future[Receipt] | None:
         with self._lock:
@@ -166,61 +194,7 @@ class Waiting:
             return self._sends.pop(n, None)
 
 
-class LinkState:
-    """Whether there is a connection, and why not; any thread may wait for it."""
-
-    def __init__(self) -> None:
-        """Not yet tried."""
-        self._changed = threading.Condition()
-        self._reason: TidelogError | None = None
-        self.online = False
-
-    def change(self, online: bool, reason: TidelogError | None) -> None:  # noqa: FBT001 - a callback
-        """The link came up, or went down for a reason."""
-        with self._changed:
-            self.online = online
-            if not online:
-                self._reason = reason
-            self._changed.notify_all()
-
-    def stir(self) -> None:
-        """Have those who wait look at their conditions again."""
-        with self._changed:
-            self._changed.notify_all()
-
-    def wait_online(self, timeout: float) -> bool:
-        """Wait for a connection, through refusals too; whether there is one (``timeout`` in seconds)."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.online, timeout)
-
-    def wait_settled(self, timeout: float, *, otherwise: Callable[[], bool] = lambda: False) -> bool:
-        """Wait for a connection, a refusal of the credentials, or something else.
-
-        Args:
-            timeout: seconds.
-            otherwise: ends the waiting too; looked at after each change and `stir`.
-
-        Returns:
-            whether the credentials are refused.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self.online or self.denied or otherwise(), timeout)
-            return self.denied
-
-    @property
-    def denied(self) -> bool:
-        """Whether there is no connection because the credentials were refused."""
-        return not self.online and isinstance(self._reason, Denied)
-
-    def why_offline(self, otherwise: str) -> TidelogError:
-        """The error for whoever needed the link.
-
-        Args:
-            otherwise: what to say where the credentials are not the reason.
-        """
-        reason = self._reason
-        if isinstance(reason, Denied):
-            return reason
-        if reason is None:
-            return Unavailable(otherwise, code="offline", hint="is the broker's address right?")
-        return Unavailable(f"{otherwise}: {reason}", code="offline", hint=reason.hint)
+def _fail(futures: Iterable[Future[Any]], error: TidelogError) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

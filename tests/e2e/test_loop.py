@@ -102,7 +102,7 @@ def test_a_push_that_reveals_a_gap_makes_the_device_ask_for_it(stack: Stack) -> 
         for n in (1, 2):
             phone.send("room1", f"message {n}").result(timeout=10)
         eventually(lambda: len(held(other, "room1")) == 2)
-        other._local(lambda machine, _now: (None, _lose(machine, 2)))
+        other._shell.do(lambda machine, _now: _lose(machine, 2))
         assert other.have("room1") == [(1, 2)]
         phone.send("room1", "message 3").result(timeout=10)
         eventually(lambda: held(other, "room1") == stack.stored("room1"))

@@ -256,10 +256,19 @@ def test_what_a_sync_is_to_bring_goes_into_its_request(phone: Device, wire: Wire
 @pytest.mark.parametrize(("kib", "size"), [(0, 0), (3, 0), (4, 4_096), (100, 65_536), (256, 262_144)])
 def test_a_context_is_rounded_down_to_one_that_can_be_said(kib: int, size: int) -> None:
     wire = Wire()
-    with Device(
-        "mqtt://x", device="aphone", secret="s", store=":memory:", context_kib=kib, transport=wire
-    ) as phone:
-        assert phone._context_bytes == size
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Device(
+            "mqtt://x", device="aphone", secret="s", store=":memory:", context_kib=kib, transport=wire
+        ) as phone,
+    ):
+        wire.up()
+        over = pool.submit(phone.sync, timeout=5)
+        eventually(lambda: bool(wire.requests()))
+        phone.close()
+        with pytest.raises(TidelogError):
+            over.result(5)
+    assert wire.requests()[-1].context_bytes == size
 
 
 @pytest.mark.parametrize(

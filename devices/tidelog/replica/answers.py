@@ -29,6 +29,10 @@ from tidelog.wire.mqttsize import plain_bytes
 from tidelog.wire.page_frames import Page
 from tidelog.wire.queries import Depth, Estimate, Manifest
 from tidelog.wire.ranges import RangeSet
+from tidelog.wire.topics import reply_topic
+
+Answer = Delta | Page | Manifest | Estimate
+"""What answers a request, but for faults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,8 @@ class Answers:
         trust: which pages give, or shake.
         marks: of which pages tell.
         stranded: what is held of epochs that are over.
-        reply_topic: on which answers come: what a record would have taken there alone.
+        shelf: the device's records, on which pages may build; ``None``: no page is expected.
+        device: its id.
         live: whether channels in scope are wanted beyond their heads.
     """
 
@@ -54,10 +59,57 @@ class Answers:
     trust: Trust
     marks: Marks
     stranded: Stranded
-    reply_topic: str
+    shelf: Shelf | None
+    device: str
     live: bool
 
-    def delta(self, delta: Delta, answered: Open, *, now: float, effects: Effects) -> None:
+    def take(self, frame: Answer, size: int, now: float, effects: Effects) -> bool:
+        """Take an answer; a stale one is accounted for and dropped.
+
+        Args:
+            frame: as it came.
+            size: MQTT bytes that it took on the socket.
+            now: monotonic seconds.
+            effects: of this step.
+
+        Returns:
+            whether a request waited for it.
+        """
+        unreadable = isinstance(frame, Page) and self.shelf is None
+        answered = None if unreadable else self.requests.answered(frame.rid)
+        if answered is None:
+            self.requests.late(frame.rid, size)
+            return False
+        answered.job.bytes_down += size
+        match frame:
+            case Delta():
+                self._delta(frame, answered, now=now, effects=effects)
+            case Page() if self.shelf is not None:
+                self._page(frame, answered, self.shelf, now=now, effects=effects)
+            case Manifest():
+                self._manifest(frame, answered, now=now, effects=effects)
+            case Estimate():
+                found = previewed(frame, answered.question, self.device)
+                effects.events.append(endings.ended(answered.job, now, found=found))
+        return True
+
+    def fault(self, fault: Fault, size: int, now: float, effects: Effects) -> bool:
+        """Take a fault: the request is put in full, put later, or given up; whether one waited for it."""
+        waiting = self.requests.find(fault.rid) if fault.rid else None
+        if waiting is None:
+            return False
+        waiting.job.bytes_down += size
+        if fault.code is Code.TOKEN and self.trust.forget(waiting.question.scope, effects):
+            self.requests.answered(fault.rid)
+            self.requests.resume(waiting.job)
+        elif fault.code in LATER:
+            self.requests.hold(now)
+        else:
+            self.requests.open = None
+            effects.events.append(endings.failed(waiting.job, error_for(fault.code, fault.text)))
+        return True
+
+    def _delta(self, delta: Delta, answered: Open, *, now: float, effects: Effects) -> None:
         """Take a delta."""
         gone = set(delta.gone)
         self._lose(gone, answered.job)
@@ -65,10 +117,10 @@ class Answers:
         news = bool(gone)
         for part in delta.parts:
             if answered.asked_for(part.channel):
-                news = self._take(part, answered.job, effects) or news
+                news = self._add(part, answered.job, effects) or news
         self._proceed(answered, more=delta.more, news=news, now=now, effects=effects)
 
-    def page(self, page: Page, answered: Open, shelf: Shelf, *, now: float, effects: Effects) -> None:
+    def _page(self, page: Page, answered: Open, shelf: Shelf, *, now: float, effects: Effects) -> None:
         """Take a page, which may build on what is on the shelf."""
         try:
             opened = opened_page(page, answered.question, shelf)
@@ -88,13 +140,13 @@ class Answers:
         # What else it tells may be known from an answer to another scope, and the token still gains by it.
         news = opened.account.digest != answered.question.account.digest
         for part in opened.parts:
-            news = self._take(part, answered.job, effects) or news
+            news = self._add(part, answered.job, effects) or news
         self.marks.know(page.user, effects)
         for channel, epoch, told in opened.news:
             self.marks.take_news(channel, epoch, told, now, effects)
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
 
-    def manifest(self, frame: Manifest, answered: Open, *, now: float, effects: Effects) -> None:
+    def _manifest(self, frame: Manifest, answered: Open, *, now: float, effects: Effects) -> None:
         """Take a page of a manifest; after the last one, ask for what is lacking, or tell."""
         job = answered.job
         survey = job.survey
@@ -121,22 +173,6 @@ class Answers:
             else:
                 self._end(answered, now=now, effects=effects)
 
-    def estimate(self, frame: Estimate, answered: Open, device: str, *, now: float, effects: Effects) -> None:
-        """Take what a sync would come to."""
-        found = previewed(frame, answered.question, device)
-        effects.events.append(endings.ended(answered.job, now, found=found))
-
-    def fault(self, fault: Fault, waiting: Open, *, now: float, effects: Effects) -> None:
-        """Take a fault: the request is put in full, put later, or given up."""
-        if fault.code is Code.TOKEN and self.trust.forget(waiting.question.scope, effects):
-            self.requests.answered(fault.rid)
-            self.requests.resume(waiting.job)
-        elif fault.code in LATER:
-            self.requests.hold(now)
-        else:
-            self.requests.open = None
-            effects.events.append(endings.failed(waiting.job, error_for(fault.code, fault.text)))
-
     def _lose(self, gone: Collection[str], job: Job) -> None:
         """Channels are not to be had: neither this job nor a repair asks for them again."""
         job.gone |= set(gone)
@@ -149,7 +185,7 @@ class Answers:
             if holding is not None:
                 effects.holdings[channel] = holding
 
-    def _take(self, part: Part, job: Job, effects: Effects) -> bool:
+    def _add(self, part: Part, job: Job, effects: Effects) -> bool:
         """Take one channel's part of a page; whether it told anything new."""
         before = self.holdings.get(part.channel)
         if before is not None and not self.holdings.speaks_of(part.channel, part.epoch):
@@ -163,7 +199,7 @@ class Answers:
         effects.voided(part.channel, part.epoch, voided)
         job.gone.discard(part.channel)  # it has come back in the meantime
         job.records += len(fresh)
-        job.bytes_plain += plain_bytes(self.reply_topic, (len(one.body) for one in fresh))
+        job.bytes_plain += plain_bytes(reply_topic(self.device), (len(one.body) for one in fresh))
         if holding == before:
             return False
         effects.holdings[part.channel] = holding

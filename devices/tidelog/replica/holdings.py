@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tidelog.replica.ports import Holding, Record
+from tidelog.wire.errors import UsageError
 from tidelog.wire.frames import Part
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.limits import PACKET_BYTES_MAX
@@ -41,6 +42,21 @@ class Holdings:
     def get(self, channel: str) -> Holding | None:
         """What is known of a channel."""
         return self.by_channel.get(channel)
+
+    def known(self, channel: str) -> Holding:
+        """The same of a channel that the application names.
+
+        Raises:
+            UsageError: nothing is known of it (``no_channel``).
+        """
+        holding = self.by_channel.get(channel)
+        if holding is None:
+            raise UsageError(
+                f"this device knows no channel {channel!r}",
+                code="no_channel",
+                hint="sync first; `tidelog sync` brings the channels of its user",
+            )
+        return holding
 
     def names(self) -> list[str]:
         """The channels of which a request of everything speaks, sorted: those that are not gone."""

@@ -61,6 +61,22 @@ class Outbox:
         else:
             self._waiting[entry.n] = None
 
+    def write(
+        self, channel: str, body: bytes, *, kind: int, content_type: str, sent: int, epoch: int
+    ) -> OutboxEntry:
+        """Take a new message, with the next number; see `tidelog.replica.machine.Machine.write`."""
+        entry = OutboxEntry(
+            n=self.next_n,
+            channel=channel,
+            kind=kind,
+            sent=sent,
+            content_type=content_type,
+            body=body,
+            epoch=epoch,
+        )
+        self.put(entry)
+        return entry
+
     def take_back(self, entry: OutboxEntry) -> None:
         """Take a message again that once had its receipt, with the number that it had."""
         self.put(entry)

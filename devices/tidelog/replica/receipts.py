@@ -70,6 +70,20 @@ class Settlement:
             effects.next_n = self.outbox.next_n
             effects.events.append(Renumbered(old=n, new=entry.n))
 
+    def resubmit(self, n: int, effects: Effects) -> None:
+        """Send a refused message again, as a new one."""
+        entry = self.outbox.entries.get(n)
+        if entry is not None and entry.rejected:
+            self.outbox.put(replace(entry, rejected=""))
+            self.renumber(n, above=0, effects=effects)
+
+    def discard(self, n: int, effects: Effects) -> None:
+        """Forget a refused message."""
+        entry = self.outbox.entries.get(n)
+        if entry is not None and entry.rejected:
+            self.outbox.remove(n)
+            effects.settled.append(n)
+
     def _settle(self, entry: OutboxEntry, receipt: WireReceipt, author: str, effects: Effects) -> None:
         """A message is stored: it leaves the outbox and becomes a record, in one transaction."""
         self.outbox.remove(receipt.n)

@@ -144,7 +144,7 @@ def test_what_passes_comes_and_nothing_else(seed: int, *, pages: bool) -> None:
                 assert not holding.wanted - holding.have, "nothing is wanted that was not asked for"
         for _ in range(world.rng.randrange(8)):
             world.write()
-    assert world.pair.bench.machine._trust._distrusts == 0
+    assert world.pair.bench.machine._parts.trust._distrusts == 0
     world.pair.sync()
     for name in CHANNELS:
         assert world.held(name) == set(world.rows(name))

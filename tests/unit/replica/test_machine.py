@@ -746,7 +746,7 @@ def _anything(bench: Bench, rng: Random) -> None:
 
 
 def _any_frame(bench: Bench, rng: Random) -> Frame:
-    waiting = bench.machine._requests.open
+    waiting = bench.machine._parts.requests.open
     rid = waiting.question.request.rid if waiting and rng.random() < 0.8 else rng.randrange(1, 65_536)
     ns = sorted(rng.sample(range(1, 9), rng.randrange(1, 4)))
     match rng.randrange(5):
@@ -782,7 +782,7 @@ def _any_parts(rng: Random, ns: list[int]) -> tuple[Part, ...]:
 
 
 def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     assert bench.machine.due() == 0
     bench.tick()
     bench.receive(piece(fetch_of(bench), size=10))
@@ -794,7 +794,7 @@ def test_a_dictionary_is_fetched_piece_by_piece_and_kept(bench: Bench) -> None:
     assert (bench.frames(), bench.events, bench.machine.due()) == ([], [], None)
     bench.boot()
     bench.connect()
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     bench.tick()
     assert bench.frames() == []
 
@@ -815,7 +815,7 @@ def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> Non
     bench.sync()
     request = bench.request()
     bench.sent.clear()
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     bench.tick()
     assert bench.frames() == []
     bench.receive(Delta(rid=request.rid, more=False))
@@ -823,7 +823,7 @@ def test_a_dictionary_waits_until_nothing_else_is_asked_for(bench: Bench) -> Non
 
 
 def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(bench: Bench) -> None:
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(piece(fetch_of(bench), size=10))
     assert fetch_of(bench).offset == 10
@@ -837,7 +837,7 @@ def test_offline_nothing_is_fetched_and_the_piece_under_way_is_asked_for_again(b
 def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
     made = [trained(b"text %d" % at) for at in range(5)]
     for one in made:
-        bench.machine._dictionaries.want(one.id)
+        bench.machine._parts.dictionaries.want(one.id)
         bench.tick()
         bench.receive(piece(fetch_of(bench), dictionary=one))
     assert bench.store.load().dictionaries == tuple(one.id for one in made[1:])
@@ -845,7 +845,7 @@ def test_the_oldest_dictionary_gives_way(bench: Bench) -> None:
 
 
 def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) -> None:
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(piece(fetch_of(bench), dictionary=trained(b"something else")))
     assert bench.store.load().dictionaries == ()
@@ -855,7 +855,7 @@ def test_a_dictionary_that_comes_out_wrong_is_told_and_not_kept(bench: Bench) ->
 
 
 def test_a_fault_that_answers_a_fetch_is_no_trouble(bench: Bench) -> None:
-    bench.machine._dictionaries.want(TEXT.id)
+    bench.machine._parts.dictionaries.want(TEXT.id)
     bench.tick()
     bench.receive(Fault(code=Code.BUSY, rid=fetch_of(bench).rid))
     assert (bench.events, bench.frames()) == ([], [])

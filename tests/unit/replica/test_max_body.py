@@ -142,7 +142,7 @@ def test_larger_bodies_come_by_their_beginnings_and_prime_nothing(seed: int, way
         for _ in range(world.rng.randrange(12)):
             world.write()
     world.sync()
-    assert world.pair.bench.machine._trust._distrusts == 0
+    assert world.pair.bench.machine._parts.trust._distrusts == 0
     assert all(not isinstance(wire.decode(one)[0], Fault) for one in world.pair.down)
     if way == "deltas":
         return  # such a device has no shelf, where bodies come to

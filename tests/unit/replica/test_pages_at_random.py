@@ -186,7 +186,7 @@ class World:
             if error.code not in ("budget", "no_channel"):
                 raise
         self.pair.on_way_down = self.pair.on_way_up = lambda payload: payload
-        primed = self.pair.bench.machine._requests._ability.context_bytes > 0
+        primed = self.pair.bench.machine._parts.requests._ability.context_bytes > 0
         frames = [frame for frame in self.pair.frames() if isinstance(frame, SyncRequest)]
         self.unprimed += sum(primed and not frame.context_bytes for frame in frames)
         for payload in late:

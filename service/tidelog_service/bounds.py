@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from tidelog_service.config import Settings
 from tidelog_service.config_sections import PROCESSES_AUTO, PROCESSES_AUTO_MAX
 from tidelog_service.engine.packets import Bounds
@@ -47,23 +45,3 @@ def processes_of(settings: Settings) -> int:
     """How many compress."""
     processes = settings.codec.processes
     return min(cores(), PROCESSES_AUTO_MAX) if processes == PROCESSES_AUTO else processes
-
-
-def status_of(bounds: Bounds, packet_bytes: int, *, down_from_ms: int | None) -> dict[str, object]:
-    """What the retained status says beside ``online`` and the version (SPEC.md, "Presence").
-
-    Args:
-        bounds: of the engine.
-        packet_bytes: the largest payload taken.
-        down_from_ms: when the service that ran before was last alive, Unix milliseconds; ``None`` for never.
-    """
-    now_ms = time.time_ns() // 1_000_000
-    limits = {
-        "packet_bytes": packet_bytes,
-        "page_bytes": bounds.page_bytes,
-        "body_bytes": bounds.body_bytes,
-        "requests_per_second": bounds.requests_per_second,
-        "requests_burst": bounds.requests_burst,
-    }
-    status: dict[str, object] = {"since": now_ms, "limits": limits}
-    return status if down_from_ms is None else status | {"down": [min(down_from_ms, now_ms), now_ms]}

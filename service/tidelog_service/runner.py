@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -12,7 +13,7 @@ import structlog
 from tidelog.wire.errors import Denied, TidelogError, Unavailable
 from tidelog.wire.frames import Presence
 from tidelog.wire.topics import status_topic
-from tidelog_service.bounds import bounds_of, keeping_of, policy_of, processes_of, status_of
+from tidelog_service.bounds import bounds_of, keeping_of, policy_of, processes_of
 from tidelog_service.broker_files import BrokerFiles
 from tidelog_service.brokers import Address, address_of, embedded_broker
 from tidelog_service.config import Settings, Source
@@ -21,6 +22,7 @@ from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.gathering import Gathering
 from tidelog_service.engine.retention import Retention
+from tidelog_service.engine.status import details_of
 from tidelog_service.mqtt.link import Link
 from tidelog_service.mqtt.ports import LinkState, Phase
 from tidelog_service.presses import Presses
@@ -121,7 +123,12 @@ class Service:
         if self._settings.broker.mosquitto_folder:
             BrokerFiles(self._settings, self._registry(folder)).keep()
         embedded = None if self._settings.broker.url else self._start_broker(folder)
-        status = status_of(bounds, self._settings.limits.packet_bytes, down_from_ms=heartbeat.last_ms)
+        status = details_of(
+            bounds,
+            self._settings.limits.packet_bytes,
+            now_ms=time.time_ns() // 1_000_000,
+            down_from_ms=heartbeat.last_ms,
+        )
         worker = self._worker = self._worker_on(self.engine, database)
         shelf = GatheredStore(self._opened(folder))
         link = self._make_link(worker, address_of(self._settings, embedded), status, shelf)

@@ -7,12 +7,11 @@ writes everything that is to go at once.
 
 from __future__ import annotations
 
-import json
 import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from tidelog.wire.errors import TidelogError
 from tidelog.wire.topics import SERVICE_STATUS
+from tidelog_service.engine.status import OFFLINE
 from tidelog_service.mqtt import failures
 from tidelog_service.mqtt.outgoing import MID_BITS, Acknowledgements, Outgoing, Publication, Subscriptions
 from tidelog_service.mqtt.ports import Inbound, Token
@@ -47,8 +47,6 @@ UNSENT_BYTES_MAX: Final = 16_777_216
 UNACKNOWLEDGED_MAX: Final = 10_000
 """Messages that the worker may have before it; then the broker has to wait. Many batches, bounded memory."""
 
-_OFFLINE: Final = b'{"online":false}'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -64,7 +62,7 @@ class Account:
         filters: subscriptions that the service cannot do without, each with its QoS, 0 or 1.
         extra: those beside, at QoS 1; where the broker refuses one the others go on.
         unwanted: what the session may be subscribed to from before, and is to be no more.
-        status: the payload of the retained online status, as JSON.
+        status: the payload of the retained online status.
     """
 
     host: str
@@ -76,7 +74,7 @@ class Account:
     filters: Sequence[tuple[str, int]]
     extra: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
-    status: Mapping[str, object]
+    status: bytes
 
     @property
     def broker(self) -> str:
@@ -189,7 +187,7 @@ class Connection:
         )
         client.connect_timeout = CONNECT_S
         client.username_pw_set(account.username, account.password)
-        client.will_set(SERVICE_STATUS, _OFFLINE, qos=1, retain=True)
+        client.will_set(SERVICE_STATUS, OFFLINE, qos=1, retain=True)
         client.tls_set_context(buffering(account.tls))
         client.on_socket_open = self._on_socket_open
         # Its presence tells paho that an event loop of ours does the writing.
@@ -334,7 +332,7 @@ class Connection:
             self._refused(refused)
         if self._online_at is not None:
             return
-        self._publish_status(json.dumps(self._account.status, separators=(",", ":")).encode())
+        self._publish_status(self._account.status)
         self._deadline = None
         self._online_at = time.monotonic()
         self._online(self._session_present)
@@ -361,7 +359,7 @@ class Connection:
         self._leaving = True
         self._deadline = time.monotonic() + GOODBYE_S
         # After everything that the worker has put before the service stopped.
-        self._outgoing.put(Publication(SERVICE_STATUS, _OFFLINE, retain=True))
+        self._outgoing.put(Publication(SERVICE_STATUS, OFFLINE, retain=True))
 
 
 def _leave_writing(_client: Client, _data: object, _sock: object) -> None:

@@ -11,12 +11,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Final
 
 from tidelog.wire.errors import TidelogError
-from tidelog.wire.limits import VERSION
 from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS
+from tidelog_service.engine.status import online
 from tidelog_service.mqtt import failures
 from tidelog_service.mqtt.connection import Account, Connection, Counts
 from tidelog_service.mqtt.outgoing import Outgoing, Publication, Subscriptions, acknowledgements
@@ -80,7 +79,7 @@ class Link:
             filters=SERVICE_SUBSCRIPTIONS,
             extra=tuple(filters),
             unwanted=tuple(unwanted),
-            status={"online": True, "version": version("tidelog"), "protocol": VERSION, **(details or {})},
+            status=online(details or {}),
         )
         self._receive = receive
         self._state = state

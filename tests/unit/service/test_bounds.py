@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tidelog_service.bounds import bounds_of, keeping_of, policy_of, processes_of, status_of
+from tidelog_service.bounds import bounds_of, keeping_of, policy_of, processes_of
 from tidelog_service.config import Settings
 from tidelog_service.config_sections import PROCESSES_AUTO_MAX
-from tidelog_service.engine.packets import Bounds
 from tidelog_service.engine.retention import Policy as Keeping
 
 
@@ -28,21 +27,3 @@ def test_devices_may_do_to_channels_what_the_configuration_says() -> None:
 def test_a_number_of_processes_is_taken_and_else_there_are_a_few() -> None:
     assert processes_of(Settings.model_validate({"codec": {"processes": 3}})) == 3
     assert 1 <= processes_of(Settings()) <= PROCESSES_AUTO_MAX
-
-
-def test_the_status_tells_bounds_and_since_when() -> None:
-    status = status_of(Bounds(page_bytes=900), 1_000, down_from_ms=None)
-    limits = status["limits"]
-    assert isinstance(limits, dict)
-    assert (limits["packet_bytes"], limits["page_bytes"]) == (1_000, 900)
-    assert "down" not in status
-
-
-def test_the_status_tells_since_when_the_service_was_down() -> None:
-    status = status_of(Bounds(), 1_000, down_from_ms=5)
-    assert status["down"] == [5, status["since"]]
-
-
-def test_a_clock_that_was_set_back_makes_no_time_down() -> None:
-    status = status_of(Bounds(), 1_000, down_from_ms=1 << 60)
-    assert status["down"] == [status["since"]] * 2

@@ -174,7 +174,8 @@ _SENTENCES: Final[dict[Reason, Callable[[Insight], str]]] = {
         f"they were stored since it last asked ({_asked(one)}), or are still to come in pages"
     ),
     Reason.UNCONFIRMED: lambda one: (
-        f"{counted(one.sent.count, 'number')} went out in pages that its next request will confirm"
+        f"{counted(one.sent.count, 'number')} went out in answer to its last request, or came with it; the "
+        "next one that is about news will confirm that"
     ),
     Reason.HOLES: lambda _: "some lie below what it has: it dropped them, or they are still to come in pages",
     Reason.WROTE: lambda one: f"it wrote {shown(one.wrote)} itself, and has not spoken of that since",

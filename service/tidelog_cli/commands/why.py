@@ -37,9 +37,10 @@ def why(
     """Say what a device has and lacks, and why.
 
     The service knows what a device has from its last request: live pushes and receipts since then are not in
-    it. `sent` went out in pages that its next request will confirm, `wrote` is of its own. `lacks` is what a
-    sync would bring now, `unasked` what it does not ask for, `gone` what is no more for anybody, `shut` what
-    its user may not read. Channels with the largest difference come first. Works beside a running service.
+    it. `sent` came with that request or went out in its answer, and the next one with news confirms it;
+    `wrote` is of its own. `lacks` is what a sync would bring now, `unasked` what it does not ask for, `gone`
+    what is no more for anybody, `shut` what its user may not read. Channels with the largest difference come
+    first. Works beside a running service.
     """
     alive_ms, now_ms = Heartbeat(DataFolder(data).alive).last_ms if data.is_dir() else None, _now_ms()
     with opened_database(data, create=False) as database:

@@ -13,10 +13,12 @@ from tidelog.wire import payload as wire
 from tidelog.wire import topics
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.frames import Fault
+from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet
-from tidelog.wire.topics import SERVICE, SERVICE_SUBSCRIPTIONS, reply_topic
+from tidelog.wire.topics import SERVICE, SERVICE_STATUS, SERVICE_SUBSCRIPTIONS, reply_topic
+from tidelog_service.engine.bookkeeping import Bookkeeper
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller
 from tidelog_service.engine.gathering import Count, Gathering, is_foreign
@@ -24,11 +26,14 @@ from tidelog_service.engine.packets import Bounds, Packet, Reply
 from tidelog_service.engine.ports import OutboxKey, Row, Taken
 from tidelog_service.engine.rolls import Policy
 from tidelog_service.engine.rules import IngestRules
+from tidelog_service.engine.status import OFFLINE, details_of, online
+from tidelog_service.store.clocks import ClockStore
 from tidelog_service.store.database import Database
 from tidelog_service.store.enrolment import new_epoch
 from tidelog_service.store.gathered import GatheredStore
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.rolls import RollStore
+from tidelog_service.store.traffic import TrafficBook
 
 Faults = Callable[[str], bool]
 """Asked at each place where the service can fail, by name, whether it does."""
@@ -116,6 +121,7 @@ class Server:
         policy: what devices may do about channels.
         epochs: of the channels that devices and ingest rules make.
         vault: with the database's witness, which is looked at when it starts; without one there is none.
+        observed: whether it keeps what operators look at (clocks, accounts, sightings), and its status.
 
     Attributes:
         engine: the one of this life.
@@ -137,6 +143,7 @@ class Server:
         policy: Policy | None = None,
         epochs: Callable[[], int] = new_epoch,
         vault: Vault | None = None,
+        observed: bool = False,
     ) -> None:
         self.up = False
         self.skew_ms = 0
@@ -153,6 +160,10 @@ class Server:
         self._gathering = Gathering(ShakyShelf(database, faults, epochs))
         self._bounds = bounds
         self._vault = vault
+        self._observed = observed
+        self._clocks = ClockStore(database) if observed else None
+        self._book = TrafficBook(database) if observed else None
+        self._alive_ms: int | None = None
         self._inbox: list[Packet] = []
         self._busy = False
         self._life = 0
@@ -173,12 +184,21 @@ class Server:
             enroller=Enroller(self._rolls, self._policy),
             gathering=self._gathering,
             witness=witness,
+            clocks=self._clocks,
         )
-        self._link = LoopbackLink(self._broker, SERVICE, self._receive)
+        engine = self.engine
+        self._books = (
+            Bookkeeper(engine.accounts, self._book, sightings=engine.sightings, trouble=_raise)
+            if self._book is not None
+            else None
+        )
+        will = (SERVICE_STATUS, OFFLINE) if self._observed else None
+        self._link = LoopbackLink(self._broker, SERVICE, self._receive, will=will)
         for pattern, qos in SERVICE_SUBSCRIPTIONS:
             self._link.subscribe(pattern, qos=qos)
         for pattern in self._gathering.rules.filters:
             self._link.subscribe(pattern, qos=1)
+        self._say_online()
         self._wake()
 
     def use(self, rules: IngestRules) -> None:
@@ -196,6 +216,7 @@ class Server:
         self.up = False
         self._life += 1
         self._busy = False
+        self._alive_ms = self.now_ms
         self._link.cut()
         lost, self._inbox = self._inbox, []
         for packet in lost:
@@ -243,6 +264,7 @@ class Server:
         self._inbox = []
         self._send([*replies, *map(_without_context, refused)])
         self._plan_flush()
+        self._keep_books()
 
     def _plan_flush(self) -> None:
         due_ms = self.engine.due_ms
@@ -253,7 +275,27 @@ class Server:
         due_ms = self.engine.due_ms
         if due_ms is not None and due_ms <= self.now_ms:
             self._send(self.engine.flush(self.now_ms))
+            self._keep_books()
+
+    def _keep_books(self) -> None:
+        """Write down what is due, and come again for the rest."""
+        if self._books is None:
+            return
+        self._books.turn(self.now_ms)
+        due_ms = self._books.due_ms
+        if due_ms is not None:
+            self._later(max(0, due_ms - self.now_ms) / 1000, self._keep_books)
+
+    def _say_online(self) -> None:
+        if self._observed:
+            bounds = self._bounds or Bounds()
+            told = details_of(bounds, PACKET_BYTES_MAX, now_ms=self.now_ms, down_from_ms=self._alive_ms)
+            self._link.send(SERVICE_STATUS, online(told), qos=0, retain=True)
 
     def _send(self, replies: Sequence[Reply]) -> None:
         for reply in replies:
             self._link.send(reply_topic(reply.device), reply.payload, qos=0)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -6,14 +6,14 @@ Everything is as steady as it can be: no jitter, fixed ids and epochs, a clock t
 from __future__ import annotations
 
 import shlex
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import partial
 from itertools import count
 from typing import Any
 
-from simulated import trace
+from simulated import office, trace
 from simulated.disks import content
 from simulated.plain import PlainDevice
 from simulated.restores import Vault
@@ -34,7 +34,7 @@ from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
 from tidelog.wire.enrolling import Action, Enrol, Role
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Messages
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Messages, Presence
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.queries import Depth, Filter
@@ -50,6 +50,7 @@ from tidelog_service.engine.rules import IngestRule, IngestRules
 from tidelog_service.store import keeping
 from tidelog_service.store.database import open_database
 from tidelog_service.store.models import Channel
+from tidelog_service.store.models import Role as Standing
 from tidelog_service.store.records import RecordStore
 from tidelog_service.store.registry import Registry
 
@@ -96,6 +97,8 @@ class Stage:
         self._bounds = Bounds()
         self._policy = Policy()
         self._rules: list[IngestRule] = []
+        self._ahead_ms: Counter[str] = Counter()
+        self._worn: set[tuple[str, str, int]] = set()
 
     def close(self) -> None:
         """Let go of all files."""
@@ -135,9 +138,9 @@ class Stage:
         self._registry.add_channel(channel, members, windowed=windowed, receipts=receipts)
         self._do_epoch(channel, str(_EPOCH))
 
-    def _do_join(self, channel: str, user: str) -> None:
-        """``join NAME USER``: a member more."""
-        self._registry.join(channel, user)
+    def _do_join(self, channel: str, user: str, role: str = "writer") -> None:
+        """``join NAME USER [ROLE]``: a member more."""
+        self._registry.join(channel, user, role=Standing[role.upper()])
 
     def _do_leave(self, channel: str, user: str) -> None:
         """``leave NAME USER``: a member less."""
@@ -178,6 +181,7 @@ class Stage:
             witness=self,
             tuning=tuning,
             codecs=(1,),
+            presence=Presence.LIVE if tuning.live else Presence.QUIET,
         )
         self.terminals[device].link.restore()
 
@@ -206,6 +210,7 @@ class Stage:
                 policy=self._policy,
                 epochs=lambda: _EPOCH,
                 vault=self._vault,
+                observed=True,
             )
 
     def _do_rule(self, topic: str, channel: str, *settings: str) -> None:
@@ -218,6 +223,11 @@ class Stage:
         self._server.use(IngestRules(self._rules))
 
     # The world
+
+    def _do_quietly(self, *words: str) -> None:
+        """``quietly COMMAND``: leaves no trace."""
+        self.run(shlex.join(words))
+        self._lines = []
 
     def _do_publish(self, topic: str, *bodies: str) -> None:
         """``publish TOPIC BODY...``: by a client that knows nothing of Tidelog."""
@@ -282,7 +292,38 @@ class Stage:
         assert self._server is not None
         self._server.kill(redelivered=False)
 
+    def _do_up(self) -> None:
+        """``up``: the service, started again."""
+        assert self._server is not None
+        self._server.start()
+
+    # What an operator sees
+
+    def _do_why(self, device: str, channel: str = "") -> None:
+        """``why DEVICE [CHANNEL]``: what it has and lacks, and for which reasons."""
+        self._lines += office.why(self._database, device, channel)
+
+    def _do_clocks(self) -> None:
+        """``clocks``: how wrong those of the devices are, as the service measured."""
+        self._lines += office.clocks(self._registry)
+
+    def _do_status(self) -> None:
+        """``status``: what the service, or its last will, says to everybody."""
+        self._lines.append(office.status(self._broker))
+
     # Devices
+
+    def _device_clock(self, device: str, seconds: str) -> None:
+        """``DEVICE clock SECONDS``: it is ahead by so much from now on."""
+        self._ahead_ms[device] = round(1_000 * float(seconds))
+
+    def _device_times(self, device: str, channel: str) -> None:
+        """``DEVICE times CHANNEL``: when its records were stored, and when written, they say."""
+        terminal = self.terminals[device]
+        epoch = terminal.machine.holdings.by_channel[channel].epoch
+        for one in terminal.store.records(channel, epoch, start=1, stop=SEQ_STOP, limit=100):
+            times = f"at {trace.at(one.time)}, sent {trace.at(one.sent)}"
+            self._lines.append(f"{one.seq} {trace.said(one.kind, one.body)} {times}")
 
     def _device_send(self, device: str, channel: str, *bodies: str) -> None:
         """``DEVICE send CHANNEL BODY...``; with a script: plain messages."""
@@ -290,7 +331,7 @@ class Stage:
             if device in self.plains:
                 self.plains[device].publish(channel, body.encode())
             else:
-                sent = self.timeline.now_ms
+                sent = self.timeline.now_ms + self._ahead_ms[device]
                 self.terminals[device].write(channel, body.encode(), kind=0, content_type="", sent=sent)
 
     def _device_file(self, device: str, channel: str, size: str) -> None:
@@ -386,7 +427,10 @@ class Stage:
         self.plains[device].put(channel, body.encode())
 
     def _device_sync(self, device: str, *words: str) -> None:
-        """``DEVICE sync [wanted] [newest=N] [max_bytes=N] [order=oldest|channels] [CHANNEL...]``."""
+        """``DEVICE sync [wanted] [mode=auto] [newest=N] [max_bytes=N] [order=oldest|channels] [CHANNEL...]``.
+
+        With ``mode=auto`` it chooses between telling what it has and asking what there is.
+        """
         if device in self.plains:
             self.plains[device].sync()
             return
@@ -398,12 +442,15 @@ class Stage:
             oldest_first=order == "oldest",
             by_channel=order == "channels",
         )
-        self.terminals[device].sync(
-            channels or None,
-            wanted="wanted" in words,
+        job = Job(
+            id=0,
+            channels=channels or None,
+            wanted_only="wanted" in words,
             rule=rule,
+            cheaper=said.get("mode") == "auto",
             max_bytes=int(said.get("max_bytes", 0)),
         )
+        self.terminals[device].begin(job)
 
     def _device_choose(self, device: str, *words: str) -> None:
         """``DEVICE choose [mode=manifest|preview|list] [newest=N] [authors=A,B] [kinds=0,16] [PATTERN...]``.
@@ -469,6 +516,17 @@ class Stage:
         for seq in map(int, seqs):
             (one,) = terminal.store.records(channel, epoch, start=seq, stop=seq + 1, limit=1)
             terminal.store.apply(Changes(records=((epoch, replace(one, body=b"#" + one.body)),)))
+
+    def _device_wear(self, device: str, channel: str, *seqs: str) -> None:
+        """``DEVICE wear CHANNEL [SEQ...]``: its disk spoils these at each write; none: no more."""
+        worn = {(device, channel, int(seq)) for seq in seqs}
+        self._worn = {one for one in self._worn if one[:2] != (device, channel)} | worn
+        self._device_spoil(device, channel, *seqs)
+
+    def _device_thin(self, device: str, channel: str, stop: str) -> None:
+        """``DEVICE thin CHANNEL STOP``: drop four of eleven below, in no order that takes few bytes."""
+        seqs = RangeSet.of(seq for seq in range(1, int(stop)) if seq * seq % 11 in (1, 3))
+        self.terminals[device].do(lambda machine: machine.drop(channel, seqs))
 
     def _device_drop(self, device: str, channel: str, start: str, stop: str) -> None:
         """``DEVICE drop CHANNEL START STOP``: half-open."""
@@ -570,7 +628,10 @@ class Stage:
         """Traced on its way."""
 
     def saw_changes(self, device: str, changes: Changes) -> None:
-        """`show` tells."""
+        """What is written where the disk is worn is spoiled."""
+        for _, one in changes.records:
+            if (device, one.channel, one.seq) in self._worn:
+                self._device_spoil(device, one.channel, str(one.seq))
 
     def saw_event(self, device: str, event: Event) -> None:
         """Trace it."""

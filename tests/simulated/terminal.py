@@ -22,6 +22,7 @@ from tidelog.replica.steps import AuditEnded, BodyEnded, Chance, Event, Step, Sy
 from tidelog.replica.tuning import Tuning
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import TidelogError
+from tidelog.wire.frames import Presence
 from tidelog.wire.stubs import stub_of
 
 
@@ -67,6 +68,7 @@ class Terminal:
         tuning: of the machine.
         codecs: that answers may use.
         pages: whether the machine asks for pages, else for deltas.
+        presence: what its status says while the link is up.
 
     Attributes:
         syncs: ids of the syncs that have not ended.
@@ -88,10 +90,11 @@ class Terminal:
         tuning: Tuning | None = None,
         codecs: Sequence[int] = (),
         pages: bool = True,
+        presence: Presence = Presence.LIVE,
     ) -> None:
         self.device = device
         self.store = store
-        self.link = LoopbackTransport(broker, device, up=False)
+        self.link = LoopbackTransport(broker, device, live=presence, up=False)
         self.syncs: set[int] = set()
         self.fetches: set[int] = set()
         self.power_cut: PowerCut | None = None

@@ -63,6 +63,7 @@ from tidelog.wire.stubs import read_stub
 
 _BODY_SHOWN = 16
 _LISTED_MAX = 3
+_RUNS_MAX = 8
 
 
 def kind(delivery: Delivery) -> str:
@@ -239,7 +240,7 @@ def _receipts(frame: Receipts) -> list[str]:
     refused = [f"{one.n} refused: {one.code.word}" for one in frame.rejections]
     if len(frame.receipts) > _LISTED_MAX:
         return [f"stored {shown(RangeSet.of(one.n for one in frame.receipts))}", *refused]
-    return [f"{one.n} is {one.channel} {one.seq} at {_at(one.time)}" for one in frame.receipts] + refused
+    return [f"{one.n} is {one.channel} {one.seq} at {at(one.time)}" for one in frame.receipts] + refused
 
 
 def _statement(statement: Statement) -> str:
@@ -267,8 +268,8 @@ def _resync(frame: Resync) -> list[str]:
 
 def _query(frame: Query) -> list[str]:
     said = {
-        "since": _at(frame.filter.since) if frame.filter.since else "",
-        "until": _at(frame.filter.until) if frame.filter.until else "",
+        "since": at(frame.filter.since) if frame.filter.since else "",
+        "until": at(frame.filter.until) if frame.filter.until else "",
         "newest": frame.filter.newest or "",
         "authors": " ".join(frame.filter.authors),
         "kinds": " ".join(map(str, frame.filter.kinds)),
@@ -435,10 +436,13 @@ def body(data: bytes) -> str:
 
 
 def shown(seqs: RangeSet) -> str:
-    """Half-open runs."""
+    """Half-open runs; of many the first and the last."""
     runs = [f"[{start}, {'end' if stop >= SEQ_STOP else stop})" for start, stop in seqs.runs]
+    if len(runs) > _RUNS_MAX:
+        runs = [*runs[:2], f"... {len(runs) - 3} runs ...", runs[-1]]
     return " ".join(runs) or "nothing"
 
 
-def _at(ms: int) -> str:
-    return f"{(ms - EPOCH_MS) / 1000:g}s"
+def at(ms: int) -> str:
+    """A moment, in seconds from the beginning."""
+    return f"{(ms - EPOCH_MS) / 1000:.10g}s"

@@ -61,6 +61,8 @@ def test_the_tour(served: tuple[Path, int]) -> None:
     assert ran.stdout.count("low tide at noon") >= 2
     assert "written in a tunnel" in ran.stdout
     assert "[edited] low tide at one" in ran.stdout
+    assert "1 record would come" in ran.stdout
+    assert "complete and equal" in ran.stdout
 
 
 def test_the_python_example(served: tuple[Path, int]) -> None:

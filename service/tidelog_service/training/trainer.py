@@ -50,4 +50,10 @@ def train(
     known = {line + END for line in builtin().data.split(END) if line}
     texts = [sample.text for sample in samples]
     chosen = select(candidates | known, texts, size_bytes=size_bytes, progress=progress)
+    if not chosen:
+        raise UsageError(
+            f"in {len(samples)} records hardly any text comes twice",
+            code="nothing_shared",
+            hint="train when there are some hundred records",
+        )
     return trained(b"".join(reversed(chosen)))

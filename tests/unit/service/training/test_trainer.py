@@ -73,3 +73,10 @@ def test_where_nothing_is_shared_there_is_no_dictionary() -> None:
     assert caught.value.code == "nothing_shared"
     assert "--least 1" in caught.value.hint
     assert b"hello" in train(made, size_bytes=SIZE, least=1).data
+
+
+def test_one_record_makes_no_dictionary() -> None:
+    with pytest.raises(UsageError) as caught:
+        train([Sample(1, "hall", 1, "ann", b'{"id": 5, "v": 1}')], size_bytes=SIZE, least=1)
+    assert caught.value.code == "nothing_shared"
+    assert "some hundred records" in caught.value.hint

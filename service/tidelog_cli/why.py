@@ -175,7 +175,7 @@ _SENTENCES: Final[dict[Reason, Callable[[Insight], str]]] = {
     ),
     Reason.UNCONFIRMED: lambda one: (
         f"{counted(one.sent.count, 'number')} went out in answer to its last request, or came with it; the "
-        "next one that is about news will confirm that"
+        "next one will confirm that"
     ),
     Reason.HOLES: lambda _: "some lie below what it has: it dropped them, or they are still to come in pages",
     Reason.WROTE: lambda one: f"it wrote {shown(one.wrote)} itself, and has not spoken of that since",

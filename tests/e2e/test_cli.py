@@ -371,6 +371,8 @@ def test_why_tells_what_a_device_lacks_while_the_service_runs(tidelog: Shell) ->
         assert figures("pad") == ({"has": 3, "lacks": 1}, ["not_yet"])
         tidelog("sync", "--as", "pad")
         assert figures("pad") == ({"has": 3, "sent": 1}, ["unconfirmed"])
+        tidelog("sync", "--as", "pad")
+        assert figures("pad") == ({"has": 4}, ["complete"])
         tidelog("channel", "leave", "room1", "bob")
         assert figures("pad") == ({}, ["not_member"])
         assert "pad of bob: " in tidelog("why", "--device", "pad")

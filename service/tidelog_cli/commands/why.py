@@ -37,7 +37,7 @@ def why(
     """Say what a device has and lacks, and why.
 
     The service knows what a device has from its last request: live pushes and receipts since then are not in
-    it. `sent` came with that request or went out in its answer, and the next one with news confirms it;
+    it. `sent` came with that request or went out in its answer, and the next one confirms it;
     `wrote` is of its own. `lacks` is what a sync would bring now, `unasked` what it does not ask for, `gone`
     what is no more for anybody, `shut` what its user may not read. Channels with the largest difference come
     first. Works beside a running service.

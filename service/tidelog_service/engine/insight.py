@@ -3,8 +3,6 @@
 The service knows what a device has from what the device said with its last request, and what it has sent
 since (SPEC.md, "Tokens"). Live pushes are not in it: whether they arrived is known with the next request. The
 first answer to a device counts as arrived: where it did not, the device has no token, and states everything.
-A request that finds nothing new is not written down (`tidelog_service.engine.tokens`): what it proves stays
-unconfirmed until there is news.
 """
 
 from __future__ import annotations
@@ -62,8 +60,8 @@ class Claim:
     def __init__(self, kept: Kept, used_ms: int) -> None:
         """See the class."""
         self.terms = kept.terms
-        self.proven = kept.base
         self.latest = kept.pending[-1].applied(kept.base) if kept.pending else kept.base
+        self.proven = self.latest if kept.arrived else kept.base
         self.used_ms = used_ms
 
 
@@ -97,7 +95,7 @@ class Insight:
         readable: what the user may read and the service keeps, in a window or not.
         has: what the device has proven to have of that.
         sent: what its last request told beyond that, and what pages have brought it since, as long as no
-            request that was about news has said that they arrived.
+            request has said that they arrived.
         wrote: what it wrote itself and has not spoken of since: it holds that, as it kept it for the receipt.
         lacks: what it asks for and gets with the next request.
         unasked: what it lacks and does not ask for.

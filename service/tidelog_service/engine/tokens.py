@@ -7,7 +7,7 @@ arrived. Until then both stand, the one before and those that pages may have mad
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -68,18 +68,30 @@ class Kept:
         terms: of the request that it was given to.
         base: the account that is proven.
         pending: those that may have become of it, the latest last.
+        arrived: whether a request has named the latest of them. The one before stands all the same: a device
+            that is set back to it need not say everything anew.
+        before: what is in the store where this was made of it by a digest; not kept itself.
     """
 
     terms: Terms
     base: Standings
     pending: tuple[Pending, ...] = ()
+    arrived: bool = False
+    before: Kept | None = None
 
     def proven(self, digest: int) -> Kept | None:
         """What it stands for once a device has named a digest; ``None`` where none of its accounts has it."""
         for pending in reversed(self.pending):
             if pending.digest == digest:
-                return Kept(terms=self.terms, base=pending.applied(self.base))
+                return Kept(terms=self.terms, base=pending.applied(self.base), before=self)
         return self if self.base.digest == digest else None
+
+    def confirmed(self) -> Kept | None:
+        """What is to be kept where a request has named this, and asks for no more; ``None`` for no change."""
+        before = self.before
+        if before is None or before.arrived or before.pending[-1].digest != self.base.digest:
+            return None
+        return replace(before, arrived=True)
 
     def answered(self, account: Standings) -> Kept:
         """What it stands for once a page went out that would make this of the account."""
@@ -94,7 +106,7 @@ class Kept:
     def dump(self) -> bytes:
         """It as it lies in the store."""
         pending = [[one.digest, one.put, list(one.gone)] for one in self.pending]
-        return cbor2.dumps([_terms(self.terms), dump(self.base), pending])
+        return cbor2.dumps([_terms(self.terms), dump(self.base), pending, *([True] if self.arrived else [])])
 
 
 def is_kept(account: Standings) -> bool:
@@ -111,8 +123,9 @@ def load_kept(blob: bytes) -> Kept:
         ProtocolError: it is not what was kept (code TOKEN): the device states everything anew.
     """
     try:
-        terms, base, pending = cbor2.loads(blob)
+        terms, base, pending, *arrived = cbor2.loads(blob)
         return Kept(
+            arrived=bool(arrived),
             terms=_read_terms(terms),
             base=load(base),
             pending=tuple(Pending(digest, put, tuple(gone)) for digest, put, gone in pending),

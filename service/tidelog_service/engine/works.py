@@ -92,6 +92,6 @@ class Work:
             fresh = Kept(terms=self.inquiry.terms, base=self.inquiry.account)
             return fresh if account is self.inquiry.account else fresh.answered(account)
         if self.kept.base.digest == account.digest:
-            return None
+            return self.kept.confirmed() if before is None else None
         same = before is not None and before.base.digest == self.kept.base.digest
         return (before if before is not None and same else self.kept).answered(account)

@@ -24,9 +24,11 @@ from tidelog.wire.ranges import RangeSet
 from tidelog.wire.standings import Change, Growth, Standing, Standings
 from tidelog.wire.statements import Statement
 from tidelog_service.engine.core import Engine
+from tidelog_service.engine.insight import Claim
 from tidelog_service.engine.packets import Bounds, Packet
 from tidelog_service.engine.ports import KeptToken
 from tidelog_service.engine.press import InProcessPress
+from tidelog_service.engine.tokens import load_kept
 
 ASKED = SyncRequest(rid=5, pages=True, keep=True, codecs=offered(), context_bytes=65_536)
 
@@ -216,7 +218,27 @@ def test_the_two_tries_of_a_batch_are_both_remembered(engine: Engine, store: Cal
         assert isinstance(paged(engine, replace(request, rid=9, digest=digest)), Page)
     pending = store.tokens["ann-phone", request.token]
     answered(engine, request, request)
-    assert len(store.tokens["ann-phone", request.token]) == len(pending), "the same page counts once"
+    assert len(store.tokens["ann-phone", request.token]) <= len(pending), "the same page counts once"
+
+
+def test_that_a_page_arrived_is_written_once(engine: Engine, store: Calls) -> None:
+    """`tidelog why` reads it. Whoever asks again and again costs no write, and may be set back a page."""
+    request = tokened(engine)
+    store.fill("room", words(5, seed=1), times=range(300_000, 300_005))
+    paged(engine, request)
+    arrived = Standings([Standing("room", 7, RangeSet([(1, 206)]))])
+    store.kept = 0
+    for rid in (7, 8, 9):
+        assert paged(engine, replace(request, rid=rid, digest=arrived.digest)).content is None
+    assert store.kept == 1
+    kept = load_kept(store.tokens["ann-phone", request.token])
+    claim = Claim(kept, 0)
+    assert (claim.proven.digest, claim.latest.digest) == (arrived.digest, arrived.digest)
+    assert kept.base.digest == request.digest
+    assert paged(engine, replace(request, rid=10)).content is not None
+    store.fill("room", words(1, seed=2), times=[300_006])
+    paged(engine, replace(request, rid=11, digest=arrived.digest))
+    assert Claim(load_kept(store.tokens["ann-phone", request.token]), 0).proven.digest == arrived.digest
 
 
 def test_a_store_that_fails_to_keep_a_token_costs_bytes_only(engine: Engine, store: Calls) -> None:

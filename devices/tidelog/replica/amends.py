@@ -248,7 +248,7 @@ class Courses:
         return None
 
     def _differing(self, look: Look) -> Generator[Need, Any, dict[str, RangeSet] | None]:
-        """What differs; ``None`` where a log may be another by now: what is held of it may be nowhere else."""
+        """What differs; ``None`` where a log may be another by now: what is held may be nowhere else."""
         narrowing = Narrowing(look=look, rid=self.requests.new_rid)
         yield from narrowing.run()
         return None if narrowing.moved else narrowing.found

@@ -721,14 +721,16 @@ class Device:
             return sum(map(file.write, parts))
 
     def _body(self, channel: str, seq: int, progress: Progress | None, timeout: float) -> Iterable[bytes]:
-        record, epoch = held_record(self._store, self._holding(channel), seq)
+        holding = self._holding(channel)
+        record, epoch = held_record(self._store, holding, seq)
         stub = stub_of(record.kind, record.body)
         if not (record.whole if stub is None else self._store.got(stub.digest) == stub.size):
             job = BodyJob(id=next(self._job_ids), channel=channel, epoch=epoch, seq=seq, stub=stub)
             self._bring(job, progress, timeout)
         if stub is not None:
             return pieces(self._store, stub)
-        record, _ = held_record(self._store, self._holding(channel), seq)
+        # In the epoch that it was asked of: in another one the number may be another record's.
+        record, _ = held_record(self._store, holding, seq)
         return [shown(record).body]
 
     def _bring(self, job: BodyJob, progress: Progress | None, timeout: float) -> None:

@@ -115,6 +115,6 @@ def test_a_script_marks_in_json(stack: Stack) -> None:
         payload = json.dumps({"type": "mark", "marks": {"room1": {"read": 1}}}).encode()
         with stack.device("atablet", store=":memory:") as tablet:
             tablet.connect()
-            tablet._transport.publish("tl1/atablet/sync", payload, qos=0)
+            tablet._shell._transport.publish("tl1/atablet/sync", payload, qos=0)
             eventually(lambda: live)
         assert room(phone).read == 1

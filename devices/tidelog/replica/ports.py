@@ -175,7 +175,7 @@ class Snapshot:
 
 
 class BodyPart(NamedTuple):
-    """Bytes of a large body; put where they follow on what is there.
+    """Bytes of a large body; put where they follow on what is there, or where they are all of it.
 
     Attributes:
         digest: of the whole body.
@@ -280,6 +280,7 @@ class Shelf(Protocol):
         """The same message in each other epoch of its channel: its author, ``sent``, kind, type and body.
 
         Looked for at the record's seq; and where at most `COPIES_MAX` lie there, at any, the lowest of them.
+        At its seq it is enough that one body is the beginning of the other, and their sizes are the same.
         """
         ...
 
@@ -334,7 +335,7 @@ class Store(Shelf, Protocol):
         ...
 
     def written(self, channel: str, epoch: int, *, above: int, besides: str) -> int:
-        """How many messages above a seq others than a user wrote: records of kind 0, or from 16 on.
+        """How many messages above a seq others than a user wrote: records of kind 0, stubs, or from 16 on.
 
         By an index that leaves bodies out: work grows with what is counted.
         """

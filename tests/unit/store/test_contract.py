@@ -21,7 +21,7 @@ from tidelog.wire.stubs import stub_body, stub_for
 Reopen = Callable[[], Store]
 
 
-def record(seq: int, *, channel: str = "room1", body: bytes = b"hello") -> Record:
+def record(seq: int, *, channel: str = "room1", body: bytes = b"hello", left_out: int = 0) -> Record:
     return Record(
         channel=channel,
         seq=seq,
@@ -31,6 +31,7 @@ def record(seq: int, *, channel: str = "room1", body: bytes = b"hello") -> Recor
         kind=0,
         body=body,
         content_type="t/x",
+        left_out=left_out,
     )
 
 
@@ -111,7 +112,7 @@ def test_marks_are_kept_by_channel_and_user(reopen: Reopen) -> None:
 def test_messages_of_others_above_a_seq_are_counted(reopen: Reopen) -> None:
     """Neither one's own, nor edits, deletes and reserved kinds, nor what was dropped."""
     store = reopen()
-    kinds = {1: 0, 2: 0, 3: 1, 4: 2, 5: 15, 6: 16, 7: 255, 8: 0, 9: 0}
+    kinds = {1: 0, 2: 0, 3: 1, 4: 2, 5: 15, 6: 16, 7: 255, 8: KIND_STUB, 9: 0}
     records = [replace(record(seq), kind=kind, author="bob") for seq, kind in kinds.items()]
     mine = replace(record(10), author="ann")
     store.apply(Changes(records=tuple((7, one) for one in (*records, mine)), holdings=()))
@@ -309,6 +310,18 @@ def test_it_goes_with_the_last_that_speaks_of_it(reopen: Reopen) -> None:
     assert reopen().got(STUB.digest) == 0, "what nothing speaks of is not kept"
 
 
+def test_a_body_that_is_all_there_takes_the_place_of_what_has_come_of_it(reopen: Reopen) -> None:
+    """Somebody sends a file that the device has fetched in part."""
+    store = reopen()
+    part = BodyPart(STUB.digest, STUB.size, 0, bytes(50_000))
+    store.apply(Changes(records=((7, stub_record(1)),), parts=(part,)))
+    store.apply(Changes(parts=(whole(),)))
+    store.apply(Changes(parts=(part,)))
+    store = reopen()
+    assert store.got(STUB.digest) == STUB.size
+    assert store.part(STUB.digest, 0, STUB.size) == LARGE
+
+
 def test_what_is_spoilt_goes(reopen: Reopen) -> None:
     store = reopen()
     store.apply(Changes(records=((7, stub_record(1)),), parts=(whole(),)))
@@ -343,6 +356,20 @@ def test_a_message_is_found_in_earlier_epochs_by_what_it_says(reopen: Reopen) ->
     assert store.copies(record(9, body=b"other"), 3) == [Copy(1, 7, 0)]
     assert store.copies(record(9, body=b"unheard of"), 3) == []
     assert store.copies(record(5, channel="nowhere"), 3) == []
+
+
+def test_a_message_is_found_at_its_number_by_its_beginning(reopen: Reopen) -> None:
+    """Either side may have no more of it; elsewhere it may be another one that begins alike."""
+    store = reopen()
+    first = record(5, body=b"a long story")
+    store.apply(Changes(records=((1, first), (2, record(5, body=b"a long", left_out=6)))))
+    found = [Copy(1, 5, 0), Copy(2, 5, 0)]
+    assert sorted(store.copies(first, 3)) == found
+    assert sorted(store.copies(record(5, body=b"a lo", left_out=8), 3)) == found
+    assert store.copies(record(5, body=b"a lo", left_out=9), 3) == []
+    assert store.copies(record(5, body=b"a la", left_out=8), 3) == []
+    assert store.copies(record(6, body=b"a lo", left_out=8), 3) == []
+    assert store.copies(record(6, body=b"a long", left_out=6), 3) == [Copy(2, 5, 0)]
 
 
 def test_among_many_records_a_message_is_looked_for_at_its_own_number(

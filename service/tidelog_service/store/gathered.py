@@ -9,6 +9,7 @@ from typing import Final
 from peewee import EXCLUDED, JOIN, Query, fn
 
 from tidelog.wire.errors import UsageError
+from tidelog.wire.fingerprints import SUM_STOP
 from tidelog_service.engine.bookkeeping import DAYS_KEPT
 from tidelog_service.engine.gathering import Count, Found, IngestStore, Kept, Made, Outcome
 from tidelog_service.engine.ports import Log
@@ -30,6 +31,8 @@ _LOG: Final = (
     Channel.floor,
     Channel.time,
     Channel.revisions,
+    Channel.sum,
+    Channel.bytes,
     RuleMade.rule.is_null(False),
 )
 
@@ -82,11 +85,19 @@ class GatheredStore(IngestStore):
         """See `IngestStore.channels`."""
         found = {}
         for some in _batches(names):
-            for key, name, epoch, head, floor, time, revisions, made in self._database.fetch(
+            for key, name, epoch, head, floor, time, revisions, total, size, made in self._database.fetch(
                 self._channels.sql(len(some)), (_CHANNEL, *some)
             ):
                 log = Log(
-                    id=key, name=name, epoch=epoch, head=head, floor=floor, time=time, revisions=revisions
+                    id=key,
+                    name=name,
+                    epoch=epoch,
+                    head=head,
+                    floor=floor,
+                    time=time,
+                    revisions=revisions,
+                    sum=total % SUM_STOP,
+                    body_bytes=size,
                 )
                 found[name] = Found(log, made=bool(made))
         return found

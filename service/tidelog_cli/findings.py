@@ -20,7 +20,8 @@ def finding(report: AuditReport) -> str:
     took = (
         f"{report.bytes_up + report.bytes_down:,} bytes ({report.bytes_up:,} up, {report.bytes_down:,} down)"
     )
-    return f"{_state(report)}: {counted(report.records, 'record')} compared; {took}"
+    left = f", {report.beginnings:,} not: only their beginnings are here" if report.beginnings else ""
+    return f"{_state(report)}: {counted(report.records, 'record')} compared{left}; {took}"
 
 
 def _state(report: AuditReport) -> str:

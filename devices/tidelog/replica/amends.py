@@ -154,14 +154,18 @@ class Courses:
             return (yield from self._bring(job, None))
         total = yield from look.whole()
         compared = look.count.records
-        verdict: Verdict = yield look.audit(look.question.request, total=total)
+        partly = sum(map(len, look.count.beginnings.values()))
+        verdict: Verdict = yield look.audit(look.question.request, total=None if partly else total)
         strange = [name for name in job.channels or () if self.holdings.get(name) is None]
         report = AuditReport(
             complete=not verdict.lacking and not strange,
-            equal=not verdict.differing,
+            equal=not verdict.differing and not partly,
             records=compared,
             lacking=verdict.lacking,
+            beginnings=partly,
         )
+        if partly and report.complete:
+            report = replace(report, equal=not (yield from self._differing(look)))
         if verdict.lacking or strange or (verdict.news and not report.equal):
             return (yield from self._bring(job, report))
         if report.equal:
@@ -183,6 +187,8 @@ class Courses:
         for one in held:
             total += log_fingerprint(one.channel, one.epoch, one.head)
             total += yield from count.whole(one.channel, one.epoch, _readable(one))
+        if count.beginnings:
+            return None
         patterns = job.filter.patterns if job.filter is not None else ()
         verdict: Verdict = yield Audit(
             request=self.requests.new_rid(), total=total % SUM_STOP, patterns=patterns
@@ -226,16 +232,20 @@ class Courses:
             job.rested = True
             yield Pause(job.repairs)
             return None
-        narrowing = Narrowing(look=look, rid=self.requests.new_rid)
-        yield from narrowing.run()
+        found = yield from self._differing(look)
         if not job.repair or job.repairs >= self.repair_tries:
-            return replace(report, differing={name: seqs.runs for name, seqs in narrowing.found.items()})
+            return replace(report, differing={name: seqs.runs for name, seqs in found.items()})
         job.repairs, job.rested = job.repairs + 1, False
-        for name, seqs in narrowing.found.items():
+        for name, seqs in found.items():
             job.doubted[name] = job.doubted.get(name, EMPTY) | seqs
-        yield Doubt(narrowing.found)
+        yield Doubt(found)
         yield from self._synced(job)
         return None
+
+    def _differing(self, look: Look) -> Generator[Need, Any, dict[str, RangeSet]]:
+        narrowing = Narrowing(look=look, rid=self.requests.new_rid)
+        yield from narrowing.run()
+        return narrowing.found
 
 
 def _readable(holding: Holding) -> RangeSet:

@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from struct import error as StructError  # noqa: N812 - a class
 from typing import Final
 
@@ -18,7 +17,7 @@ from tidelog.replica.ports import Holding, Record, Shelf
 from tidelog.wire.audit_frames import Audit, Span, Verdict, cut
 from tidelog.wire.fingerprints import SUM_STOP, fingerprint
 from tidelog.wire.frames import SyncRequest
-from tidelog.wire.limits import AUDIT_SUM_STOP
+from tidelog.wire.limits import AUDIT_PIECES_MAX, AUDIT_SUM_STOP
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import NO_FILTER
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
@@ -33,8 +32,8 @@ _LOOK_RECORDS: Final = 8
 _PIECES: Final = 32
 """Pieces of a range: 128 bytes, and a million records come down to one in four rounds."""
 
-_SPANS: Final = 32
-"""Ranges asked about at once: with their pieces 4 KiB."""
+_SPANS: Final = 256
+"""Ranges asked about at once: with all their pieces 10 KiB."""
 
 _ROUNDS_MAX: Final = 32
 """Rounds of narrowing down; what is left then counts as differing whole."""
@@ -57,11 +56,13 @@ class Count:
 
     Attributes:
         shelf: the device's records.
-        records: how many were looked at for the account as a whole.
+        records: how many were added up.
+        beginnings: seqs of records, by channel, of which only the beginning is there: they add nothing.
     """
 
     shelf: Shelf
     records: int = 0
+    beginnings: dict[str, set[int]] = field(default_factory=dict)
     _work: int = 0
 
     def pieces(
@@ -80,9 +81,13 @@ class Count:
         while start < stop:
             page = self.shelf.records(channel, epoch, start=start, stop=stop, limit=STEP_RECORDS)
             for one in page:
-                if one.seq in seqs:
+                if one.seq not in seqs:
+                    continue
+                if one.whole:
                     sums[bisect_right(edges, one.seq) - 1] += _share(one)
                     self.records += 1
+                else:
+                    self.beginnings.setdefault(channel, set()).add(one.seq)
             start = page[-1].seq + 1 if len(page) == STEP_RECORDS else stop
             self._work += len(page) + _LOOK_RECORDS
             if self._work >= STEP_RECORDS:
@@ -147,14 +152,15 @@ class Narrowing:
         """Ask about channels, then about pieces of those that differ, until these are single records."""
         standings = list(self.look.question.account)
         places = yield from self._channels()
-        todo = deque((place, self._range(place)) for place in places)
+        todo = deque(
+            (place, piece)
+            for place in places
+            for piece in self._ranges(standings[place].channel, self.look.kept[place])
+        )
         for _ in range(_ROUNDS_MAX):
             if not todo:
                 return
-            asked = sorted(islice(todo, _SPANS))
-            for _ in asked:
-                todo.popleft()
-            for place, piece in (yield from self._pieces(asked)):
+            for place, piece in (yield from self._pieces(_taken(todo))):
                 if piece[1] - piece[0] == 1:
                     self._add(standings[place].channel, piece)
                 else:
@@ -165,9 +171,10 @@ class Narrowing:
     def _add(self, channel: str, piece: Run) -> None:
         self.found[channel] = self.found.get(channel, EMPTY) | RangeSet([piece])
 
-    def _range(self, place: int) -> Run:
-        seqs = self.look.kept[place]
-        return seqs.runs[0][0], seqs.stop
+    def _ranges(self, channel: str, seqs: RangeSet) -> tuple[Run, ...]:
+        """All of a channel but for the records of which the device has only the beginning."""
+        whole = RangeSet([(seqs.runs[0][0], seqs.stop)])
+        return (whole - RangeSet.of(self.look.count.beginnings.get(channel, ()))).runs
 
     def _channels(self) -> Generator[More | Audit, Verdict, list[int]]:
         """The places of channels that differ; nothing is asked where there is one only."""
@@ -179,7 +186,11 @@ class Narrowing:
             total = yield from self.look.channel_sum(standing, seqs)
             sums.append(total % AUDIT_SUM_STOP)
         verdict = yield self._audit(channels=tuple(sums))
-        return [place for place in there if place + 1 in verdict.differing]
+        standings = list(self.look.question.account)
+        partly = self.look.count.beginnings
+        return [
+            place for place in there if place + 1 in verdict.differing or standings[place].channel in partly
+        ]
 
     def _pieces(
         self, asked: list[tuple[int, Run]]
@@ -188,7 +199,7 @@ class Narrowing:
         standings = list(self.look.question.account)
         spans: list[Span] = []
         for place, (start, stop) in asked:
-            pieces = cut(start, stop, min(_PIECES, stop - start))
+            pieces = cut(start, stop, _count((start, stop)))
             edges = [start, *(end for _, end in pieces)]
             one = standings[place]
             sums = yield from self.look.count.pieces(one.channel, one.epoch, self.look.kept[place], edges)
@@ -200,6 +211,21 @@ class Narrowing:
     def _audit(self, *, channels: tuple[int, ...] = (), spans: tuple[Span, ...] = ()) -> Audit:
         request = replace(self.look.question.request, rid=self.rid())
         return replace(self.look.audit(request), channels=channels, spans=spans)
+
+
+def _taken(todo: deque[tuple[int, Run]]) -> list[tuple[int, Run]]:
+    """Take as many ranges as an audit has room for, in its order."""
+    asked: list[tuple[int, Run]] = []
+    pieces = 0
+    while todo and len(asked) < _SPANS and pieces + _count(todo[0][1]) <= AUDIT_PIECES_MAX:
+        asked.append(todo.popleft())
+        pieces += _count(asked[-1][1])
+    return sorted(asked)
+
+
+def _count(piece: Run) -> int:
+    """Into how many pieces a range is cut."""
+    return min(_PIECES, piece[1] - piece[0])
 
 
 def _share(record: Record) -> int:

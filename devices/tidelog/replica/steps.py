@@ -87,6 +87,7 @@ class AuditReport:
         repaired: how many records were brought anew.
         repairs: how often that was tried.
         gone: channels asked for that do not exist or that this device may not read.
+        beginnings: how many records were not compared, as only the beginning of their body is here.
         rounds: requests sent, those of syncs and repetitions included.
         bytes_up: MQTT bytes on the socket that the audit caused, headers included, from the device.
         bytes_down: the same, to the device.
@@ -101,6 +102,7 @@ class AuditReport:
     repaired: int = 0
     repairs: int = 0
     gone: tuple[str, ...] = ()
+    beginnings: int = 0
     rounds: int = 0
     bytes_up: int = 0
     bytes_down: int = 0

@@ -39,6 +39,11 @@ def test_one_line_says_it(fields: dict[str, object], state: str) -> None:
     assert finding(report(**fields)) == f"{state}: {TOOK}"
 
 
+def test_what_could_not_be_compared_is_told() -> None:
+    told = finding(report(records=2, beginnings=1))
+    assert told.startswith("complete and equal: 2 records compared, 1 not: only their beginnings are here; ")
+
+
 def test_where_records_differ_is_told_by_channel() -> None:
     many = tuple((at, at + 1) for at in range(10, 40, 3))
     told = report(equal=False, differing={"room2": many, "room1": ((7, 8), (10, 13))})

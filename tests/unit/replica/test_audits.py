@@ -14,12 +14,14 @@ from simulated.pair import Pair, paired
 from simulated.shelf import Shelf
 from tidelog.replica import narrowing
 from tidelog.replica.ports import Changes, Record
+from tidelog.replica.requests import Job
 from tidelog.replica.steps import AuditEnded
 from tidelog.wire import payload as wire
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.errors import Code, Denied, Unavailable, UsageError
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Fault, Message, Messages
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import Edit, delete_body, edit_body
 from tidelog_service.engine.core import Engine
@@ -437,3 +439,65 @@ def test_more_than_can_be_narrowed_down_is_brought_whole(monkeypatch: pytest.Mon
     assert RangeSet.of([5, 100]) - RangeSet(one) == RangeSet()
     assert RangeSet(one).count <= 20
     assert pair.audit().equal
+
+
+def cut(store: Shelf, seed: int = 0) -> Pair:
+    """A device that took the beginnings of larger bodies only."""
+    pair = paired(Engine(store, bounds=BOUNDS), device="ann-phn1")
+    pair.end(Job(id=seed, channels=None, filter=Filter(max_body=1_024)))
+    return pair
+
+
+def beginnings(pair: Pair) -> dict[str, set[int]]:
+    return {
+        name: {
+            one.seq
+            for one in pair.bench.store.records(name, 7, start=1, stop=2**53, limit=10**6)
+            if one.left_out
+        }
+        for name in pair.bench.machine.holdings.names()
+    }
+
+
+@pytest.mark.parametrize("rooms", [1, 3])
+def test_a_body_of_which_the_beginning_is_here_is_not_brought(rooms: int) -> None:
+    """It is what was asked for; of such records nothing is compared."""
+    store = shelf(rooms, 40)
+    store.fill("room0", [b"x" * 3_000, b"short", b"y" * 4_000])
+    pair = cut(store)
+    for repair in (False, True):
+        report = pair.audit(repair=repair)
+        assert (report.complete, report.equal, report.repairs, report.differing) == (True, True, 0, {})
+        assert (report.records, report.beginnings) == (40 * rooms + 1, 2)
+        assert report.rounds <= 4
+        assert max(len(one) for one in pair.down) < 200
+    assert beginnings(pair)["room0"] == {41, 43}
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.sets(st.integers(1, 300), max_size=200),
+    st.sets(st.integers(1, 300), max_size=20),
+    st.integers(0, 99),
+)
+def test_beside_beginnings_whatever_differs_is_found_exactly(
+    large: set[int], wrong: set[int], seed: int
+) -> None:
+    store = shelf(2, 0)
+    store.fill("room0", [b"%d " % seq * (500 if seq in large else 1) for seq in range(1, 301)])
+    store.fill("room1", [b"%d" % seq for seq in range(1, 301)])
+    pair = cut(store)
+    there = {seq for seq in large if len(b"%d " % seq * 500) > 1_024}
+    chance = Random(seed)
+    for seq in wrong:
+        chance.choice([spoil, lose])(pair, "room1", seq)
+        if seq not in there:
+            chance.choice([spoil, lose])(pair, "room0", seq)
+    expected = {"room0": RangeSet.of(wrong - there).runs, "room1": RangeSet.of(wrong).runs}
+    assert pair.audit(repair=False).differing == {name: runs for name, runs in expected.items() if runs}
+    report = pair.audit()
+    assert (report.complete, report.equal) == (True, True)
+    assert report.repaired == len(wrong) + len(wrong - there)
+    assert report.beginnings == len(there)
+    assert beginnings(pair)["room0"] == there
+    assert pair.audit().repairs == 0

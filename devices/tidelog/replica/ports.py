@@ -175,7 +175,7 @@ class Snapshot:
 
 
 class BodyPart(NamedTuple):
-    """Bytes of a large body; put where they follow on what is there.
+    """Bytes of a large body; put where they follow on what is there, or where they are all of it.
 
     Attributes:
         digest: of the whole body.

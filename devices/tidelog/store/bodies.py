@@ -24,6 +24,7 @@ _REFERRED: Final = "SELECT digest FROM stubs WHERE channel_id = ? AND epoch = ? 
 _RELEASE: Final = "DELETE FROM stubs WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?"
 _BEGIN: Final = "INSERT INTO bodies (digest, size, got) VALUES (?, ?, 0) ON CONFLICT (digest) DO NOTHING"
 _FIND: Final = "SELECT id, got FROM bodies WHERE digest = ?"
+_CLEAR: Final = "DELETE FROM pieces WHERE id >= ? AND id < ?"
 _PIECES: Final = """SELECT id, data FROM pieces
     WHERE id >= (SELECT max(id) FROM pieces WHERE id >= ? AND id <= ?) AND id < ? ORDER BY id"""
 
@@ -83,11 +84,14 @@ class Bodies:
             self._refer(channel_id, epoch, seq, kind, body)
 
     def keep(self, parts: Iterable[BodyPart]) -> None:
-        """Add to bodies what follows on."""
+        """Add to bodies what follows on; one that is all there takes the place of less."""
         for one in parts:
             self._connection.execute(_BEGIN, (one.digest, one.size))
             body_id, there = self._connection.execute(_FIND, (one.digest,)).fetchone()
             self._loose.add(one.digest)
+            if there < len(one.data) == one.size:
+                self._connection.execute(_CLEAR, (_key(body_id, 0), _key(body_id + 1, 0)))
+                there = 0
             if there == one.offset:
                 self._connection.executemany("INSERT INTO pieces VALUES (?, ?)", _pieces(body_id, one))
                 self._connection.execute(
@@ -102,7 +106,7 @@ class Bodies:
             row = self._connection.execute(_FIND, (digest,)).fetchone()
             if row and (digest in wrong or used.fetchone() is None):
                 keys = (_key(row[0], 0), _key(row[0] + 1, 0))
-                self._connection.execute("DELETE FROM pieces WHERE id >= ? AND id < ?", keys)
+                self._connection.execute(_CLEAR, keys)
                 self._connection.execute("DELETE FROM bodies WHERE id = ?", row[:1])
 
     def _refer(self, channel_id: int, epoch: int, seq: int, kind: int, body: bytes) -> None:

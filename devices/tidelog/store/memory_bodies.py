@@ -40,10 +40,12 @@ class MemoryBodies:
             self._loose.add(stub.digest)
 
     def keep(self, parts: Iterable[BodyPart]) -> None:
-        """Add to bodies what follows on."""
+        """Add to bodies what follows on; one that is all there takes the place of less."""
         for part in parts:
             data = self._data.setdefault(part.digest, bytearray())
             self._loose.add(part.digest)
+            if len(data) < len(part.data) == part.size:
+                data.clear()
             if len(data) == part.offset:
                 data += part.data
 

@@ -309,6 +309,18 @@ def test_it_goes_with_the_last_that_speaks_of_it(reopen: Reopen) -> None:
     assert reopen().got(STUB.digest) == 0, "what nothing speaks of is not kept"
 
 
+def test_a_body_that_is_all_there_takes_the_place_of_what_has_come_of_it(reopen: Reopen) -> None:
+    """Somebody sends a file that the device has fetched in part."""
+    store = reopen()
+    part = BodyPart(STUB.digest, STUB.size, 0, bytes(50_000))
+    store.apply(Changes(records=((7, stub_record(1)),), parts=(part,)))
+    store.apply(Changes(parts=(whole(),)))
+    store.apply(Changes(parts=(part,)))
+    store = reopen()
+    assert store.got(STUB.digest) == STUB.size
+    assert store.part(STUB.digest, 0, STUB.size) == LARGE
+
+
 def test_what_is_spoilt_goes(reopen: Reopen) -> None:
     store = reopen()
     store.apply(Changes(records=((7, stub_record(1)),), parts=(whole(),)))

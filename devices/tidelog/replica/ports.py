@@ -280,6 +280,7 @@ class Shelf(Protocol):
         """The same message in each other epoch of its channel: its author, ``sent``, kind, type and body.
 
         Looked for at the record's seq; and where at most `COPIES_MAX` lie there, at any, the lowest of them.
+        At its seq it is enough that one body is the beginning of the other, and their sizes are the same.
         """
         ...
 

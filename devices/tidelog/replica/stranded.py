@@ -79,10 +79,12 @@ class Stranded:
                     self._give_back(self._shelf, holding, came, effects)
 
     def _compare(self, shelf: Shelf, effects: Effects) -> set[tuple[str, Copy]]:
-        """Let go of what came again; what that is, by channel."""
+        """Let go of what came again; what that is, by channel. Whole bodies stay."""
         came: set[tuple[str, Copy]] = set()
-        for epoch, record in effects.records:
+        for at, (epoch, record) in enumerate(effects.records):
             copies = shelf.copies(record, epoch) if record.channel in self._channels else []
+            if record.left_out and copies:
+                effects.records[at] = epoch, _whole(shelf, record, copies)
             for copy in copies:
                 came.add((record.channel, copy))
                 effects.dropped.append((record.channel, copy.epoch, _only(copy.seq)))
@@ -107,6 +109,16 @@ class Stranded:
                 self._outbox.take_back(entry)
                 effects.queued.append(entry)
                 effects.dropped.append((record.channel, copy.epoch, _only(copy.seq)))
+
+
+def _whole(shelf: Shelf, record: Record, copies: Iterable[Copy]) -> Record:
+    """A record of which the beginning came, with all of its body if one of its copies has it."""
+    for copy in copies:
+        stop = copy.seq + 1
+        for one in shelf.records(record.channel, copy.epoch, start=copy.seq, stop=stop, limit=1):
+            if one.whole:
+                return replace(record, body=one.body, left_out=0)
+    return record
 
 
 def _kept_since(shelf: Shelf, holding: Holding) -> int | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from tidelog.replica.ports import COPIES_MAX, Copy, Record
 from tidelog.store import rows
-from tidelog.wire.limits import SEQ_STOP
 
 _NUMBER = """UPDATE records SET n = ?
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ? AND seq = ?"""
@@ -16,10 +16,11 @@ _EARLIER = """SELECT name, counts.epoch FROM counts JOIN channels ON channels.id
     WHERE records > 0 AND counts.epoch IS NOT holdings.epoch ORDER BY name, counts.epoch"""
 _OTHERS = """SELECT channel_id, epoch, records FROM counts
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch <> ? AND records > 0"""
-_SAME = """SELECT epoch, seq, n FROM records
-    WHERE channel_id = ? AND epoch = ? AND seq >= ? AND seq < ?
-    AND author = ? AND sent = ? AND kind = ? AND content_type = ? AND body = ? AND left_out = ?
-    ORDER BY seq LIMIT 1"""
+_FOUND = """SELECT epoch, seq, n FROM records WHERE channel_id = :channel AND epoch = :epoch
+    AND author = :author AND sent = :sent AND kind = :kind AND content_type = :content_type"""
+_HERE = f"""{_FOUND} AND seq = :seq AND length(body) + left_out = length(:body) + :left_out
+    AND substr(body, 1, length(:body)) = substr(:body, 1, length(body))"""
+_ANYWHERE = f"""{_FOUND} AND body = :body AND left_out = :left_out ORDER BY seq LIMIT 1"""
 _WRITTEN = """SELECT epoch, n, seq, author, time, sent, kind, content_type, body FROM records
     WHERE channel_id = ? AND epoch = ? AND time >= ? AND n > ? AND kind NOT IN (1, 2) AND left_out = 0
     ORDER BY n LIMIT ?"""
@@ -37,15 +38,14 @@ def earlier(connection: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
 
 def copies(connection: sqlite3.Connection, record: Record, epoch: int) -> list[Copy]:
     """See `Shelf.copies`; a look at one key in each other epoch, where there are any."""
-    said = (record.author, record.sent, record.kind, record.content_type, record.body, record.left_out)
     found: list[Copy] = []
     for channel_id, other, count in connection.execute(_OTHERS, (record.channel, epoch)).fetchall():
-        runs = [(record.seq, record.seq + 1)] + ([(0, SEQ_STOP)] if count <= COPIES_MAX else [])
-        for run in runs:
-            row = connection.execute(_SAME, (channel_id, other, *run, *said)).fetchone()
-            if row is not None:
-                found.append(Copy(*row))
-                break
+        said = {**asdict(record), "channel": channel_id, "epoch": other}
+        row = connection.execute(_HERE, said).fetchone()
+        if row is None and count <= COPIES_MAX:
+            row = connection.execute(_ANYWHERE, said).fetchone()
+        if row is not None:
+            found.append(Copy(*row))
     return found
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tidelog.codec.dictionaries import Dictionary
 from tidelog.replica.ports import (
@@ -65,7 +65,7 @@ class _Log:
     def same(self, record: Record) -> int:
         """The seq of the same message: its own, or the lowest where there are few; 0 for none."""
         found = self.records.get(record.seq)
-        if found is not None and _said(found) == _said(record):
+        if found is not None and _begin_alike(found, record):
             return record.seq
         if len(self.seqs) > COPIES_MAX:
             return 0
@@ -75,6 +75,13 @@ class _Log:
 def _is_own_message(record: Record, since: int) -> bool:
     """Whether a record that this device wrote is one that it can send again."""
     return record.time >= since and record.kind not in REVISIONS and not record.left_out
+
+
+def _begin_alike(one: Record, other: Record) -> bool:
+    """Whether one may be the beginning of the other, or both the same."""
+    least = min(len(one.body), len(other.body))
+    alike = replace(one, body=one.body[:least], left_out=one.size - least)
+    return _said(alike) == _said(replace(other, body=other.body[:least], left_out=other.size - least))
 
 
 def _said(record: Record) -> tuple[str, int, int, str, bytes, int]:

@@ -14,6 +14,7 @@ from tidelog.codec import offered
 from tidelog.codec.page import Rule
 from tidelog.earlier import epochs_of, stranded_of
 from tidelog.replica.ports import Changes
+from tidelog.replica.requests import Job
 from tidelog.replica.steps import Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.revising import delete_body_of, edit_body_of
@@ -21,6 +22,7 @@ from tidelog.wire import payload as wire
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Message, Messages
 from tidelog.wire.limits import MESSAGE_WINDOW
 from tidelog.wire.payload import Encoding
+from tidelog.wire.queries import Filter
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.stubs import stub_body, stub_for
 from tidelog_service.engine.core import Engine
@@ -135,6 +137,25 @@ def test_what_comes_again_is_kept_once(pair: Pair) -> None:
     assert held(pair) == stored(pair) == [b"one", b"two", b"three"]
     assert epochs_of(pair.bench.store, "room") == []
     assert not [payload for payload in pair.up if isinstance(wire.decode(payload)[0], Messages)]
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_what_comes_again_by_its_beginning_is_the_same(pair: Pair, *, reload: bool) -> None:
+    """And is here whole, if it was."""
+    mine, bobs = b"tide " * 3_000, b"low " * 3_000
+    write(pair, mine)
+    bob_writes(pair, bobs, n=2)
+    pair.sync()
+    if reload:
+        pair.bench.do(pair.bench.machine.drop("room", RangeSet([(4, 6)])))
+        pair.end(Job(id=0, channels=None, filter=Filter(max_body=1_024)))
+        assert max(map(len, held(pair))) < 1_024
+    set_back(pair, deepcopy(shelf_of(pair)))
+    pair.end(Job(id=0, channels=None, filter=None if reload else Filter(max_body=1_024)))
+    assert held(pair)[3:] == [mine, bobs]
+    assert left(pair) == []
+    assert not pair.bench.machine.outbox.entries
+    assert pair.audit().records == 5
 
 
 def test_it_goes_back_again_if_the_service_is_set_back_again(pair: Pair) -> None:

@@ -21,7 +21,7 @@ from tidelog.wire.stubs import stub_body, stub_for
 Reopen = Callable[[], Store]
 
 
-def record(seq: int, *, channel: str = "room1", body: bytes = b"hello") -> Record:
+def record(seq: int, *, channel: str = "room1", body: bytes = b"hello", left_out: int = 0) -> Record:
     return Record(
         channel=channel,
         seq=seq,
@@ -31,6 +31,7 @@ def record(seq: int, *, channel: str = "room1", body: bytes = b"hello") -> Recor
         kind=0,
         body=body,
         content_type="t/x",
+        left_out=left_out,
     )
 
 
@@ -355,6 +356,20 @@ def test_a_message_is_found_in_earlier_epochs_by_what_it_says(reopen: Reopen) ->
     assert store.copies(record(9, body=b"other"), 3) == [Copy(1, 7, 0)]
     assert store.copies(record(9, body=b"unheard of"), 3) == []
     assert store.copies(record(5, channel="nowhere"), 3) == []
+
+
+def test_a_message_is_found_at_its_number_by_its_beginning(reopen: Reopen) -> None:
+    """Either side may have no more of it; elsewhere it may be another one that begins alike."""
+    store = reopen()
+    first = record(5, body=b"a long story")
+    store.apply(Changes(records=((1, first), (2, record(5, body=b"a long", left_out=6)))))
+    found = [Copy(1, 5, 0), Copy(2, 5, 0)]
+    assert sorted(store.copies(first, 3)) == found
+    assert sorted(store.copies(record(5, body=b"a lo", left_out=8), 3)) == found
+    assert store.copies(record(5, body=b"a lo", left_out=9), 3) == []
+    assert store.copies(record(5, body=b"a la", left_out=8), 3) == []
+    assert store.copies(record(6, body=b"a lo", left_out=8), 3) == []
+    assert store.copies(record(6, body=b"a long", left_out=6), 3) == [Copy(2, 5, 0)]
 
 
 def test_among_many_records_a_message_is_looked_for_at_its_own_number(

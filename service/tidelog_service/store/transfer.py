@@ -366,8 +366,9 @@ def _exported(store: RecordStore, logs: list[Fields]) -> Iterator[dict[str, Any]
             if not rows:
                 break
             for row in rows:
-                if row.kind != KIND_DELETE:
-                    yield _object(name, _whole_of(row, store.blobs, channel_id))
+                whole = _whole_of(row, store.blobs, channel_id) if row.kind != KIND_DELETE else None
+                if whole is not None:
+                    yield _object(name, whole)
             start = rows[-1].seq + 1
 
 
@@ -379,14 +380,15 @@ def as_it_stands(row: Row) -> Row:
     return row._replace(kind=edit.kind, time=edit.time, sent=edit.time, body=edit.content)
 
 
-def _whole_of(row: Row, blobs: Blobs, channel_id: int) -> Row:
-    """A record as it now stands, its body whole."""
+def _whole_of(row: Row, blobs: Blobs, channel_id: int) -> Row | None:
+    """A record as it now stands, its body whole; ``None`` where a large one went since it was read."""
     stub = stub_of(row.kind, row.body)
-    blob = blobs.of_record(channel_id, row.seq) if stub is not None else None
     row = as_it_stands(row)
-    if stub is None or blob is None:
+    if stub is None:
         return row
-    return row._replace(kind=stub.kind, body=b"".join(blobs.pieces(blob.id, 0, blob.size)))
+    blob = blobs.of_record(channel_id, row.seq)
+    body = b"".join(blobs.pieces(blob.id, 0, blob.size)) if blob is not None else b""
+    return row._replace(kind=stub.kind, body=body) if len(body) == stub.size else None
 
 
 def _object(channel: str, row: Row) -> dict[str, Any]:

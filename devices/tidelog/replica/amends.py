@@ -165,7 +165,10 @@ class Courses:
             beginnings=partly,
         )
         if partly and report.complete:
-            report = replace(report, equal=not (yield from self._differing(look)))
+            found = yield from self._differing(look)
+            if found is None:
+                return (yield from self._bring(job, report))
+            report = replace(report, equal=not found)
         if verdict.lacking or strange or (verdict.news and not report.equal):
             return (yield from self._bring(job, report))
         if report.equal:
@@ -233,6 +236,8 @@ class Courses:
             yield Pause(job.repairs)
             return None
         found = yield from self._differing(look)
+        if found is None:
+            return (yield from self._bring(job, report))
         if not job.repair or job.repairs >= self.repair_tries:
             return replace(report, differing={name: seqs.runs for name, seqs in found.items()})
         job.repairs, job.rested = job.repairs + 1, False
@@ -242,10 +247,11 @@ class Courses:
         yield from self._synced(job)
         return None
 
-    def _differing(self, look: Look) -> Generator[Need, Any, dict[str, RangeSet]]:
+    def _differing(self, look: Look) -> Generator[Need, Any, dict[str, RangeSet] | None]:
+        """What differs; ``None`` where a log may be another by now: what is held may be nowhere else."""
         narrowing = Narrowing(look=look, rid=self.requests.new_rid)
         yield from narrowing.run()
-        return narrowing.found
+        return None if narrowing.moved else narrowing.found
 
 
 def _readable(holding: Holding) -> RangeSet:

@@ -142,11 +142,13 @@ class Narrowing:
         look: at the account.
         rid: makes request ids.
         found: seqs that differ, by channel, when it is over.
+        moved: whether there is news of a log since: another epoch maybe, and then nothing can be compared.
     """
 
     look: Look
     rid: Callable[[], int]
     found: dict[str, RangeSet] = field(default_factory=dict)
+    moved: bool = False
 
     def run(self) -> Asking:
         """Ask about channels, then about pieces of those that differ, until these are single records."""
@@ -158,7 +160,7 @@ class Narrowing:
             for piece in self._ranges(standings[place].channel, self.look.kept[place])
         )
         for _ in range(_ROUNDS_MAX):
-            if not todo:
+            if not todo or self.moved:
                 return
             for place, piece in (yield from self._pieces(_taken(todo))):
                 if piece[1] - piece[0] == 1:
@@ -186,6 +188,7 @@ class Narrowing:
             total = yield from self.look.channel_sum(standing, seqs)
             sums.append(total % AUDIT_SUM_STOP)
         verdict = yield self._audit(channels=tuple(sums))
+        self.moved = bool(verdict.news)
         standings = list(self.look.question.account)
         partly = self.look.count.beginnings
         return [
@@ -205,6 +208,7 @@ class Narrowing:
             sums = yield from self.look.count.pieces(one.channel, one.epoch, self.look.kept[place], edges)
             spans.append(Span(place, start, stop, tuple(total % AUDIT_SUM_STOP for total in sums)))
         verdict = yield self._audit(spans=tuple(spans))
+        self.moved = bool(verdict.news)
         told = [(span.place, piece) for span in spans for piece in span.pieces()]
         return [one for at, one in enumerate(told, 1) if at in verdict.differing]
 

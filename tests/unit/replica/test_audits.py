@@ -256,6 +256,29 @@ def test_another_epoch_is_heard_of_first() -> None:
     assert (report.complete, report.equal, report.repairs, report.records) == (True, True, 0, 2)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_log_that_is_set_back_meanwhile_takes_nothing_away(*, large: bool) -> None:
+    """What was there before may be nowhere else."""
+    store = shelf(1, 40)
+    store.fill("room0", [b"x" * 2_000])
+    pair = cut(store) if large else synced(store)
+    if not large:
+        spoil(pair, "room0", 5)
+    before = texts(pair, "room0")
+
+    def set_back(payload: bytes) -> bytes:
+        frame, _ = wire.decode(payload)
+        if isinstance(frame, Audit) and frame.spans and store.logs["room0"].epoch == 7:
+            store.begin("room0", 9)
+            store.fill("room0", [b"anew"] * 2)
+        return payload
+
+    pair.on_way_up = set_back
+    report = pair.audit()
+    assert (report.complete, report.equal, report.repairs, report.records) == (True, True, 0, 2)
+    assert texts(pair, "room0") == before
+
+
 def test_who_has_left_compares_the_window() -> None:
     store = shelf(1, 40)
     store.windows["ann", "room0"] = (11, None)

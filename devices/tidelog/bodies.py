@@ -84,6 +84,19 @@ def follow(told: Told, progress: Progress | None, timeout: float) -> None:
 
 
 def pieces(shelf: Shelf, stub: Stub) -> Iterator[bytes]:
-    """The bytes of a body that is whole in the store."""
+    """The bytes of a body that is whole in the store.
+
+    Raises:
+        UsageError: it went meanwhile, with the last record that has it (``no_record``).
+        Unavailable: the store failed.
+    """
     for at in range(0, stub.size, _READ_BYTES):
-        yield shelf.part(stub.digest, at, min(at + _READ_BYTES, stub.size))
+        stop = min(at + _READ_BYTES, stub.size)
+        part = shelf.part(stub.digest, at, stop)
+        if len(part) < stop - at:
+            raise UsageError(
+                "the record has gone, and its body with it",
+                code="no_record",
+                hint="it was edited, deleted or dropped; one that was edited has the number of its last edit",
+            )
+        yield part

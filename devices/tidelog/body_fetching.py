@@ -28,14 +28,16 @@ class BodyFetching:
     def body(self, channel: str, seq: int, progress: Progress | None, timeout: float) -> Iterable[bytes]:
         """The body of a record, in parts; see `tidelog.Device.fetch_body` for the arguments and errors."""
         store = self._shell.store
-        record, epoch = held_record(store, holding_of(store, channel), seq)
+        holding = holding_of(store, channel)
+        record, epoch = held_record(store, holding, seq)
         stub = stub_of(record.kind, record.body)
         if not (record.whole if stub is None else store.got(stub.digest) == stub.size):
             job = BodyJob(id=self._shell.next_job(), channel=channel, epoch=epoch, seq=seq, stub=stub)
             self._bring(job, progress, timeout)
         if stub is not None:
             return pieces(store, stub)
-        record, _ = held_record(store, holding_of(store, channel), seq)
+        # In the epoch that it was asked of: in another one the number may be another record's.
+        record, _ = held_record(store, holding, seq)
         return [shown(record).body]
 
     def _bring(self, job: BodyJob, progress: Progress | None, timeout: float) -> None:

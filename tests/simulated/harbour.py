@@ -9,7 +9,7 @@ from simulated.network import CALM, Network, storm
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import Timeline
-from tidelog.bodies import as_sent, pieces
+from tidelog.bodies import as_sent
 from tidelog.replica.ports import Changes, Record
 from tidelog.replica.steps import BodyEnded, Event
 from tidelog.replica.tuning import Tuning
@@ -106,7 +106,7 @@ class Harbour:
     def bodies(self, terminal: Terminal) -> list[bytes]:
         """The bodies in a device's store, whole or not."""
         stubs = [stub_of(record.kind, record.body) for record in self.records(terminal)]
-        return [b"".join(pieces(terminal.store, stub)) for stub in stubs if stub is not None]
+        return [terminal.store.part(stub.digest, 0, stub.size) for stub in stubs if stub is not None]
 
     # What the terminals' witness sees
 

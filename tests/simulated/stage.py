@@ -21,7 +21,7 @@ from simulated.samples import Steady
 from simulated.server import Server
 from simulated.terminal import PowerCut, Terminal
 from simulated.timeline import EPOCH_MS, Timeline
-from tidelog.bodies import as_sent, held_record, pieces
+from tidelog.bodies import as_sent, held_record
 from tidelog.codec.page import Rule
 from tidelog.earlier import stranded_of
 from tidelog.mqtt.loopback_broker import Delivery, LoopbackBroker
@@ -356,7 +356,7 @@ class Stage:
             self._lines.append(f"{len(shown.body)} of {shown.size} bytes, {'as sent' if same else 'others'}")
             return
         got = terminal.store.got(stub.digest)
-        same = b"".join(pieces(terminal.store, stub)) == _file(stub.size)[:got]
+        same = terminal.store.part(stub.digest, 0, stub.size) == _file(stub.size)[:got]
         self._lines.append(f"{got} of {stub.size} bytes, {'as sent' if same else 'others'}")
 
     def _device_edit(self, device: str, channel: str, seq: str, text: str) -> None:

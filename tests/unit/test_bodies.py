@@ -11,6 +11,9 @@ import pytest
 
 from stacks import eventually
 from tidelog import Device, Unavailable, UsageError
+from tidelog.bodies import pieces
+from tidelog.replica.ports import BodyPart, Changes, Record
+from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code
@@ -18,6 +21,7 @@ from tidelog.wire.frames import KIND_STUB, Fault, Frame, Message, Part, Receipts
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.payload import Encoding
+from tidelog.wire.ranges import RangeSet
 from tidelog.wire.stubs import stub_body, stub_for, stub_of
 from unit.test_device import Wire, _page, _synced
 
@@ -168,3 +172,17 @@ def test_an_edit_may_make_a_body_large(phone: Device, wire: Wire) -> None:
     assert stub_of(message.kind, message.body) == stub_for(LARGE)
     _refuse(wire, message)
     assert _comes(lambda: _frames(wire, Chunk), 1)
+
+
+def test_a_body_that_goes_while_it_is_read_is_no_shorter_body() -> None:
+    """Its record is deleted by somebody else, say."""
+    stub, store = stub_for(LARGE), MemoryStore()
+    record = Record(channel="room", seq=1, author="ann", time=5, sent=5, kind=KIND_STUB, body=stub_body(stub))
+    part = BodyPart(stub.digest, stub.size, 0, LARGE)
+    store.apply(Changes(records=((7, record),), parts=(part,)))
+    assert b"".join(pieces(store, stub)) == LARGE
+    reading = pieces(store, stub)
+    store.apply(Changes(dropped=(("room", 7, RangeSet([(1, 2)])),)))
+    with pytest.raises(UsageError, match="gone") as refused:
+        b"".join(reading)
+    assert refused.value.code == "no_record"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tidelog.replica.holdings import Holdings
 from tidelog.replica.outbox import Outbox, speaks_of
 from tidelog.replica.ports import OutboxEntry
+from tidelog.replica.ports import Record as HeldRecord
 from tidelog.replica.repairs import Repairs
 from tidelog.replica.steps import Effects, Receipt, Receipted, Refused, Renumbered
 from tidelog.replica.tuning import LATER
@@ -17,6 +18,7 @@ from tidelog.replica.uploads import Uploads
 from tidelog.wire.errors import Code, error_for
 from tidelog.wire.frames import Part, Receipts, Record, Rejection
 from tidelog.wire.frames import Receipt as WireReceipt
+from tidelog.wire.limits import MAX_BODY_MIN
 from tidelog.wire.revisions import KINDS as REVISIONS
 
 
@@ -98,10 +100,18 @@ class Settlement:
         one = _record(entry, receipt, author)
         part = Part(channel=receipt.channel, epoch=receipt.epoch, head=receipt.seq, records=(one,))
         holding, fresh, voided = self.holdings.accept(part)
-        effects.records += [(receipt.epoch, record) for record in fresh]
+        effects.records += [(receipt.epoch, record) for record in fresh or self._completed(entry, receipt)]
         effects.voided(receipt.channel, receipt.epoch, voided)
         effects.holdings[receipt.channel] = holding
         effects.written.append((receipt.channel, receipt.epoch, receipt.seq, receipt.n))
+
+    def _completed(self, entry: OutboxEntry, receipt: WireReceipt) -> list[HeldRecord]:
+        """A page may have brought the beginning of the message before its receipt: here is all of it."""
+        shelf, seq = self.uploads.shelf, receipt.seq
+        if shelf is None or len(entry.body) <= MAX_BODY_MIN:
+            return []
+        found = shelf.records(receipt.channel, receipt.epoch, start=seq, stop=seq + 1, limit=1)
+        return [replace(one, body=entry.body, left_out=0) for one in found if not one.whole]
 
     def _reject(self, rejection: Rejection, highest: int, now: float, effects: Effects) -> None:
         entry = self.outbox.entries.get(rejection.n)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from simulated.bench import Bench
-from simulated.pair import Pair
+from simulated.pair import Pair, paired
 from simulated.shelf import Shelf
 from tidelog.codec import offered
 from tidelog.replica.downloads import BodyJob
@@ -20,7 +20,7 @@ from tidelog.replica.surveys import Survey
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
 from tidelog.wire.errors import Code, error_for
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Fault
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Fault, Receipts
 from tidelog.wire.limits import STUB_FIRST_BYTES_MAX
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.primed import PrimedPush
@@ -209,3 +209,23 @@ def test_a_preview_counts_what_would_come(seed: int) -> None:
     assert found.records == len(held)
     assert found.body_bytes == pytest.approx(sum(len(one.body) for one in held), rel=0.1)
     assert found.bytes == pytest.approx(world.pair.bytes, rel=0.15)
+
+
+def test_what_the_device_wrote_itself_stays_whole_where_its_beginning_comes_before_its_receipt() -> None:
+    """Should the service be set back, nobody else could bring it again."""
+    pair = paired(Engine(Shelf({"room": ("ann", "bob")}), bounds=Bounds(requests_burst=10**6)))
+    body = b"tide " * 1_000
+    pair.on_way_down = lambda payload: None if isinstance(wire.decode(payload)[0], Receipts) else payload
+    pair.bench.write(body)
+    pair.bench.tick()
+    pair.run()
+    pair.end(Job(id=0, channels=None, filter=Filter(max_body=CAP)))
+    (held,) = pair.bench.store.records("room", 7, start=1, stop=9, limit=9)
+    assert held.left_out
+    pair.on_way_down = lambda payload: payload
+    while pair.bench.machine.outbox.entries:
+        pair.wait()
+    (held,) = pair.bench.store.records("room", 7, start=1, stop=9, limit=9)
+    assert (held.body, held.left_out) == (body, 0)
+    ((copy, own),) = pair.bench.store.own_earlier("room", 8, since=0, above=0, limit=9)
+    assert (copy.n, own.body) == (1, body)

@@ -335,7 +335,7 @@ class Store(Shelf, Protocol):
         ...
 
     def written(self, channel: str, epoch: int, *, above: int, besides: str) -> int:
-        """How many messages above a seq others than a user wrote: records of kind 0, or from 16 on.
+        """How many messages above a seq others than a user wrote: records of kind 0, stubs, or from 16 on.
 
         By an index that leaves bodies out: work grows with what is counted.
         """

@@ -13,7 +13,7 @@ _PUT: Final = """REPLACE INTO marks (channel, epoch, user, read, delivered, rece
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 WRITTEN: Final = """SELECT count(*) FROM records
     WHERE channel_id = (SELECT id FROM channels WHERE name = ?) AND epoch = ? AND seq > ?
-    AND (kind = 0 OR kind >= 16) AND author <> ?"""
+    AND (kind = 0 OR kind = 3 OR kind >= 16) AND author <> ?"""
 """In the index's own words: else it would not be used."""
 
 

@@ -22,7 +22,7 @@ from tidelog.replica.ports import (
 )
 from tidelog.replica.tokens import Token
 from tidelog.store.memory_bodies import MemoryBodies
-from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE
+from tidelog.wire.frames import KIND_APPLICATION_FIRST, KIND_MESSAGE, KIND_STUB
 from tidelog.wire.limits import OUTBOX_ID_BYTES, SEQ_STOP
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import KINDS as REVISIONS
@@ -232,4 +232,4 @@ class MemoryStore:
 
 
 def _is_message(kind: int) -> bool:
-    return kind == KIND_MESSAGE or kind >= KIND_APPLICATION_FIRST
+    return kind in (KIND_MESSAGE, KIND_STUB) or kind >= KIND_APPLICATION_FIRST

@@ -93,6 +93,12 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE outbox ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
     ("ALTER TABLE records ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
+    (
+        # A stub is a message as well.
+        "DROP INDEX records_written",
+        """CREATE INDEX records_written ON records (channel_id, epoch, seq, author, kind)
+             WHERE kind = 0 OR kind = 3 OR kind >= 16""",
+    ),
 )
 """Statements of each step, run in one transaction."""
 

@@ -138,7 +138,9 @@ def insight(
     standing = claim.proven.get(membership.channel) if claim is not None else None
     had = _had(standing, membership)
     sent = _had(claim.latest.get(membership.channel), membership) - had if claim is not None else EMPTY
-    wrote = (written & readable) - had - sent
+    # Until it has heard of another epoch, what it wrote is none of this one to it.
+    ours = standing is None or standing.epoch == membership.epoch
+    wrote = (written & readable) - had - sent if ours else EMPTY
     missing = readable - had - sent - wrote
     newest = claim.terms.rule.newest if claim is not None else 0
     asked_for = _run(max(1, membership.head + 1 - newest), membership.head + 1) if newest else readable

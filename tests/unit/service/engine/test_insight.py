@@ -98,6 +98,9 @@ def test_records_of_another_incarnation_are_none_of_this_one() -> None:
     found = told(ROOM, claim(room((1, 11), epoch=6)))
     assert (found.has, found.lacks, found.copies) == (EMPTY, seqs((1, 11)), EMPTY)
     assert found.reasons == (Reason.NEW_EPOCH,)
+    # What it wrote itself it holds as a record of that one, too.
+    found = insight(ROOM, [claim(room((1, 11), epoch=6))], written=seqs((1, 11)))
+    assert (found.wrote, found.lacks, found.reasons) == (EMPTY, seqs((1, 11)), (Reason.NEW_EPOCH,))
 
 
 def test_what_is_gone_and_what_is_not_for_the_user() -> None:

@@ -85,9 +85,10 @@ class Device:
         clock: Callable[[], int] | None = None,
     ) -> None:
         """See the class."""
+        context_bytes = checked_context(context_kib)
         self.device = checked_device(device)
-        context_bytes, codecs = checked_context(context_kib), offered_codecs(codec)
         tuning = Tuning(live=live, page_bytes=checked_page(page_bytes), whole_seconds=seconds)
+        codecs = offered_codecs(codec)
         chance = random.Random()  # noqa: S311 - jitter and request ids, no secrets
         transport = transport or PahoTransport(
             BrokerUrl.parse(url),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simulated.ledger import Written
 from simulated.people import DEVICES, RECEIPTS, readable
 from simulated.plain import PlainDevice
 from simulated.terminal import Terminal
 from simulated.world import World
-from tidelog.replica.ports import Record
+from tidelog.replica.ports import Mark, Record
 from tidelog.wire.frames import KIND_DELETE, KIND_EDIT
 from tidelog.wire.limits import SEQ_STOP
 from tidelog.wire.ranges import RangeSet
@@ -15,7 +17,7 @@ from tidelog.wire.revisions import KINDS as REVISIONS
 from tidelog.wire.revisions import voided_by
 from tidelog.wire.topics import messages_topic
 from tidelog_service.engine.packets import Packet
-from tidelog_service.engine.ports import Log, Row
+from tidelog_service.engine.ports import Log, MemberMark, Row
 from tidelog_service.store.records import RecordStore
 
 _ALL = 10**9
@@ -169,16 +171,24 @@ def _check_marks(terminal: Terminal, world: World) -> None:
         own = terminal.machine.marks.own(name, log.epoch)
         assert own.read <= log.read <= log.delivered <= log.head, label
         rows = store.marks_of(log, after=0, count_max=_ALL) if name in RECEIPTS else []
-        others = {(row.user, row.read, row.delivered) for row in rows if row.user != user}
-        heard = {
-            (one.user, one.read, one.delivered)
-            for one in known.values()
-            if one.user and (one.channel, one.epoch) == (name, log.epoch)
-        }
+        others = _above([row for row in rows if row.user != user], log.floor)
+        heard = _above(
+            [one for one in known.values() if one.user and (one.channel, one.epoch) == (name, log.epoch)],
+            log.floor,
+        )
         assert name in RECEIPTS or not heard, label
         if terminal.pages:
             assert (own.read, own.delivered) == (log.read, log.delivered), label
             assert heard == others, label
+
+
+def _above(marks: Iterable[Mark | MemberMark], floor: int) -> set[tuple[str, int, int]]:
+    """Marks as one hears of them who may read from a floor on; who heard before it rose knows more."""
+    return {
+        (one.user, one.read if one.read >= floor else 0, one.delivered)
+        for one in marks
+        if one.delivered >= floor
+    }
 
 
 def _check_plain(plain: PlainDevice, world: World, truth: Truth) -> None:

@@ -144,6 +144,8 @@ class Answers:
         self.marks.know(page.user, effects)
         for channel, epoch, told in opened.news:
             self.marks.take_news(channel, epoch, told, now, effects)
+        if not page.more and answered.question.tells_marks(page):
+            self.marks.compare(answered.question.account, opened.account, now, effects)
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)
 
     def _manifest(self, frame: Manifest, answered: Open, *, now: float, effects: Effects) -> None:

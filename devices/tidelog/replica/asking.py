@@ -11,7 +11,7 @@ from tidelog.replica.ports import Holding
 from tidelog.replica.tokens import Token, Tokens, scope_of
 from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, STATEMENTS_MAX
-from tidelog.wire.page_frames import Resync
+from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.queries import NO_FILTER, Cursor, Depth, Filter, Query
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.standings import Differences, Standing, Standings, differences
@@ -95,6 +95,11 @@ class Question:
     depth: Depth = Depth.DELTA
     filter: Filter | None = None
     after: Cursor | None = None
+
+    def tells_marks(self, page: Page) -> bool:
+        """Whether a page that is its last tells all marks: the account has a token, and there was room."""
+        has_token = isinstance(self.request, Resync) or bool(page.token)
+        return has_token and not self.request.room
 
     @property
     def frame(self) -> SyncRequest | Resync | Query:

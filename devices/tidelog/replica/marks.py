@@ -18,6 +18,7 @@ from tidelog.wire import marks as wire
 from tidelog.wire.errors import Code, TidelogError, error_for
 from tidelog.wire.frames import Fault
 from tidelog.wire.limits import MARKS_MAX, REQUEST_ID_STOP
+from tidelog.wire.standings import Standings
 
 _LATER: Final = (Code.BUSY, Code.INTERNAL)
 
@@ -56,6 +57,9 @@ class Marks:
         self._open: _Open | None = None
         self._tries = 0
         self._due: float | None = 0.0 if self._waiting else None
+        # Own marks that the service has said that it has, and no page has told; and those told once more.
+        self._unseen: set[str] = set()
+        self._again: set[str] = set()
 
     def own(self, channel: str, epoch: int) -> Mark:
         """The mark of the device's user; one of an earlier incarnation is worth nothing."""
@@ -111,6 +115,7 @@ class Marks:
             holding = holdings.get(told.channel)
             if holding is not None and holding.epoch == told.epoch:
                 self._learn(told, effects)
+                self._unseen.add(told.channel)
             if opened is not None:
                 self._settle(told.channel, opened, effects)
         for channel in frame.gone if opened is not None else ():
@@ -126,9 +131,40 @@ class Marks:
         Where it has less of the user's own than the device knows, the service was set back: it is told again.
         """
         self._learn(wire.Marked(channel, epoch, *news[2:]), effects)
+        self._unseen.discard(channel)
         mark = self.own(channel, epoch)
         if news.delivered and not mark.waiting and (news.read, news.delivered) != (mark.read, mark.delivered):
             self._raise(replace(mark, waiting=True), now, effects)
+
+    def compare(self, before: Standings, account: Standings, now: float, effects: Effects) -> None:
+        """After a page with which all marks are told: raise those again that the service has lost.
+
+        It has none of a channel whose version is 0; nor one that only a Marks has told, if no page tells it.
+        A service that was set back and whose logs stood still has no new epochs to say so.
+
+        Args:
+            before: what the page was asked with.
+            account: what the device has with it; the marks that it tells are taken.
+            now: seconds.
+            effects: what comes of it.
+        """
+        for (channel, user), mark in list(self._marks.items()):
+            standing = account.get(channel)
+            if (
+                user
+                or not mark.delivered
+                or standing is None
+                or standing.epoch != mark.epoch
+                or standing.gone
+            ):
+                continue
+            known = before.get(channel)
+            same = known is not None and known.marks == standing.marks
+            lost = not standing.marks or (same and channel in self._unseen)
+            if lost and not mark.waiting and channel not in self._again:
+                self._again.add(channel)
+                self._raise(replace(mark, waiting=True), now, effects)
+            self._unseen.discard(channel)
 
     def know(self, user: str, effects: Effects) -> None:
         """Whose device it is, where something says so."""
@@ -238,6 +274,7 @@ class Marks:
 
     def restart(self, now: float) -> None:
         """The link is up: what waits is told at once."""
+        self._again.clear()
         self._open, self._tries = None, 0
         self._due = now if self._waiting else None
 

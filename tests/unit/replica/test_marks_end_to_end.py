@@ -153,6 +153,31 @@ def test_a_service_that_was_set_back_is_told_again(engine: Engine, shelf: Shelf,
     assert tablet.bytes == UP_TO_DATE
 
 
+@pytest.mark.parametrize("before", [0, 3], ids=["none", "less"])
+@pytest.mark.parametrize("token", [True, False], ids=["token", "anew"])
+def test_a_service_that_was_set_back_and_tells_nothing_is_told_again(
+    engine: Engine, shelf: Shelf, tablet: Pair, *, before: int, token: bool
+) -> None:
+    """It has the version that the device knows, or none: once more is enough."""
+    if before:
+        mark(engine, "ann-phone", "room7", before)
+        tablet.sync()
+    backup = dict(shelf.marks)
+    tablet.bench.do(tablet.bench.machine.mark_read("room7", 10, tablet.bench.now))
+    tablet.bench.tick()
+    tablet.run()
+    shelf.marks = backup
+    if not token:
+        shelf.tokens.clear()
+    tablet.sync()
+    tablet.run()
+    assert shelf.marks["ann", "room7"][1] == 10
+    for _ in range(3):
+        tablet.sync()
+        tablet.run()
+    assert tablet.bytes == UP_TO_DATE
+
+
 def test_it_works_for_a_device_that_asks_for_one_channel(engine: Engine, tablet: Pair) -> None:
     mark(engine, "ann-phone", "room7", 8)
     mark(engine, "ann-phone", "room8", 8)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -100,3 +102,29 @@ def pieces(shelf: Shelf, stub: Stub) -> Iterator[bytes]:
                 hint="it was edited, deleted or dropped; one that was edited has the number of its last edit",
             )
         yield part
+
+
+def save(parts: Iterable[bytes], path: Path) -> int:
+    """Write a body into a file, which is there when all of it is; until then one that exists stays as it is.
+
+    Returns:
+        how many bytes it has.
+
+    Raises:
+        OSError: the file cannot be written.
+        TidelogError: from ``parts``.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:
+            return sum(map(device.write, parts))
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with beside.open("xb") as file:
+            size = sum(map(file.write, parts))
+        if path.exists():
+            beside.chmod(path.stat().st_mode)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return size

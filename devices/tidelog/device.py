@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from tidelog.arguments import checked_context, checked_page, checked_ranges, offered_codecs
-from tidelog.bodies import Progress
+from tidelog.bodies import Progress, save
 from tidelog.body_fetching import BodyFetching
 from tidelog.channels import Channel, channels_of, marks_of
 from tidelog.choice import Time, chosen
@@ -496,8 +496,7 @@ class Device:
             TidelogError: as in `fetch_body`.
         """
         parts = self._bodies.body(channel, seq, progress, timeout)
-        with Path(path).open("wb") as file:
-            return sum(map(file.write, parts))
+        return save(parts, Path(path))
 
     def records(self, channel: str, *, start: int = 1, stop: int = SEQ_STOP) -> Iterator[Record]:
         """Records in the device's store as they now stand, ascending by seq; no traffic.

@@ -11,7 +11,7 @@ import pytest
 
 from stacks import eventually
 from tidelog import Device, Unavailable, UsageError
-from tidelog.bodies import pieces
+from tidelog.bodies import pieces, save
 from tidelog.replica.ports import BodyPart, Changes, Record
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload
@@ -186,3 +186,24 @@ def test_a_body_that_goes_while_it_is_read_is_no_shorter_body() -> None:
     with pytest.raises(UsageError, match="gone") as refused:
         b"".join(reading)
     assert refused.value.code == "no_record"
+
+
+def test_a_file_stays_as_it_was_where_a_body_does_not_come_whole(tmp_path: Path) -> None:
+    file = tmp_path / "tide.txt"
+    file.write_bytes(b"before")
+    file.chmod(0o640)
+
+    def parts(*, whole: bool) -> Iterator[bytes]:
+        yield b"half"
+        if not whole:
+            raise Unavailable("the disk failed", code="store_failed")
+        yield b" and half"
+
+    with pytest.raises(Unavailable):
+        save(parts(whole=False), file)
+    assert file.read_bytes() == b"before"
+    assert save(parts(whole=True), file) == 13
+    assert file.read_bytes() == b"half and half"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
+    assert save(parts(whole=True), Path("/dev/null")) == 13

@@ -32,8 +32,10 @@ from tidelog.wire.frames import (
     Receipts,
     SyncRequest,
 )
+from tidelog.wire.large import Ask, Portion
 from tidelog.wire.payload import Encoding
 from tidelog.wire.primed import PrimedPush
+from tidelog.wire.queries import Depth, Estimate, Filter, Manifest, Query
 from tidelog.wire.ranges import RangeSet
 from tidelog.wire.revisions import delete_body
 from tidelog.wire.statements import Statement
@@ -138,6 +140,48 @@ def delta(encoding: Encoding, *, named: bool) -> Read:
     return read
 
 
+CHOOSING = Filter(since=1, authors=("writer", "former"))
+"""Which all records pass."""
+
+
+def filtered(world: World, device: str, channel: str) -> set[int]:
+    answer = world.ask(device, Query(request=SyncRequest(rid=7), filter=CHOOSING), Encoding.PACKED)
+    if device == "revoked":
+        assert answer is None
+        return set()
+    assert isinstance(answer, Delta)
+    return {record.seq for part in answer.parts if part.channel == channel for record in part.records}
+
+
+def listed(encoding: Encoding) -> Read:
+    def read(world: World, device: str, channel: str) -> set[int]:
+        """The numbers that a manifest lists."""
+        answer = world.ask(device, Query(request=SyncRequest(rid=7), depth=Depth.MANIFEST), encoding)
+        if device == "revoked":
+            assert answer is None
+            return set()
+        assert isinstance(answer, Manifest)
+        return {seq for one in answer.channels if one.channel == channel for seq in one.seqs}
+
+    return read
+
+
+def body(world: World, device: str, channel: str) -> set[int]:
+    """The bodies of records by their numbers."""
+    told = world.ask("owner", SyncRequest(rid=7), Encoding.PACKED)
+    assert isinstance(told, Delta)
+    (epoch,) = (part.epoch for part in told.parts if part.channel == channel)
+    found = set()
+    for seq in range(1, 7):
+        answer = world.ask(device, Ask(rid=7, channel=channel, epoch=epoch, seq=seq), Encoding.PACKED)
+        assert isinstance(answer, Portion | Fault | None)
+        if isinstance(answer, Portion):
+            found.add(seq)
+        elif isinstance(answer, Fault):
+            assert answer.code is (Code.NO_RECORD if SEEN[channel][device] else Code.NO_CHANNEL)
+    return found
+
+
 def held(bench: Bench, channel: str) -> set[int]:
     holding = bench.machine.holdings.get(channel)
     epoch = 0 if holding is None else holding.epoch
@@ -199,6 +243,10 @@ READS: dict[str, Read] = {
     "named delta": delta(Encoding.PACKED, named=True),
     "JSON": delta(Encoding.JSON, named=False),
     "named JSON": delta(Encoding.JSON, named=True),
+    "filter": filtered,
+    "manifest": listed(Encoding.PACKED),
+    "JSON manifest": listed(Encoding.JSON),
+    "body": body,
     "page": page,
     "named page": named_page,
     "token": token,
@@ -206,6 +254,28 @@ READS: dict[str, Read] = {
     "primed push": live(Encoding.PACKED, plain=False),
     "JSON push": live(Encoding.JSON, plain=True),
 }
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("person", PEOPLE)
+def test_a_preview_counts_what_a_person_may_read(world: World, person: str, encoding: Encoding) -> None:
+    answer = world.ask(person, Query(request=SyncRequest(rid=7), depth=Depth.PREVIEW), encoding)
+    if person == "revoked":
+        assert answer is None
+        return
+    assert isinstance(answer, Estimate)
+    assert answer.records == sum(len(SEEN[channel][person]) for channel in SEEN)
+
+
+@pytest.mark.parametrize("person", [*MEMBERS, *OTHERS])
+def test_an_audit_compares_what_a_person_may_read_and_tells_no_more(world: World, person: str) -> None:
+    """Whoever holds all of that is told so; what lies outside of a window is not even counted as lacking."""
+    pair = reader(world, person)
+    pair.bench.sync()
+    pair.run()
+    report = pair.audit()
+    assert (report.complete, report.equal) == (True, True)
+    assert report.records == sum(len(SEEN[channel][person]) for channel in SEEN)
 
 
 @pytest.mark.parametrize("channel", SEEN)

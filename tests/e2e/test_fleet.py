@@ -100,7 +100,7 @@ def test_the_command_tells_all_of_it_as_json(tmp_path: Path) -> None:
     """On a service of its own; the second fleet on a data folder takes other names."""
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text("".join(json.dumps({"body": f"text {n}"}) + "\n" for n in range(500)))
-    words = ["fleet", "--devices", "6", "--minutes", "0.08", "--seed", "1", "--json"]
+    words = ["fleet", "--devices", "6", "--minutes", "0.05", "--seed", "1", "--json"]
     words += ["--data", str(tmp_path / "data"), "--corpus", str(corpus)]
     for tag in ("f1", "f2"):
         ended = tidelog(*words)

@@ -143,7 +143,9 @@ class Answers:
             news = self._add(part, answered.job, effects) or news
         self.marks.know(page.user, effects)
         for channel, epoch, told in opened.news:
-            self.marks.take_news(channel, epoch, told, now, effects)
+            known = answered.question.account.get(channel)
+            anew = known is None or not known.marks or told.version < known.marks
+            self.marks.take_news(channel, epoch, told, now, effects, whole=anew and not page.more)
         if not page.more and answered.question.tells_marks(page):
             self.marks.compare(answered.question.account, opened.account, now, effects)
         self._proceed(answered, more=page.more, news=news, now=now, effects=effects)

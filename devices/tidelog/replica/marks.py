@@ -125,15 +125,26 @@ class Marks:
             self._open, self._tries = None, 0
             self._due = now if self._waiting else None
 
-    def take_news(self, channel: str, epoch: int, news: wire.News, now: float, effects: Effects) -> None:
+    def take_news(
+        self, channel: str, epoch: int, news: wire.News, now: float, effects: Effects, *, whole: bool
+    ) -> None:
         """Take what a page tells of a channel's marks.
 
         Where it has less of the user's own than the device knows, the service was set back: it is told again.
+
+        Args:
+            channel: the channel's name.
+            epoch: of its log.
+            news: what is told.
+            now: seconds.
+            effects: what comes of it.
+            whole: whether that is all there is, so that an own mark which is not in it is nowhere.
         """
         self._learn(wire.Marked(channel, epoch, *news[2:]), effects)
         self._unseen.discard(channel)
         mark = self.own(channel, epoch)
-        if news.delivered and not mark.waiting and (news.read, news.delivered) != (mark.read, mark.delivered):
+        said = (news.read, news.delivered)
+        if (whole or news.delivered) and not mark.waiting and said != (mark.read, mark.delivered):
             self._raise(replace(mark, waiting=True), now, effects)
 
     def compare(self, before: Standings, account: Standings, now: float, effects: Effects) -> None:

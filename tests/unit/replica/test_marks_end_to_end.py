@@ -178,6 +178,27 @@ def test_a_service_that_was_set_back_and_tells_nothing_is_told_again(
     assert tablet.bytes == UP_TO_DATE
 
 
+def test_a_service_that_tells_of_others_and_not_of_the_own_user_is_told_again(
+    engine: Engine, shelf: Shelf, tablet: Pair
+) -> None:
+    """A device that says all anew hears of all members: who is not among them has no mark."""
+    mark(engine, "bob-phone", "room1", 3)
+    backup = {key: one for key, one in shelf.marks.items() if key[0] == "bob"}
+    tablet.bench.do(tablet.bench.machine.mark_read("room1", 10, tablet.bench.now))
+    tablet.bench.tick()
+    tablet.run()
+    tablet.sync()
+    shelf.marks = backup
+    shelf.tokens.clear()
+    tablet.sync()
+    tablet.run()
+    assert shelf.marks["ann", "room1"][1] == 10
+    for _ in range(3):
+        tablet.sync()
+        tablet.run()
+    assert tablet.bytes == UP_TO_DATE
+
+
 def test_it_works_for_a_device_that_asks_for_one_channel(engine: Engine, tablet: Pair) -> None:
     mark(engine, "ann-phone", "room7", 8)
     mark(engine, "ann-phone", "room8", 8)

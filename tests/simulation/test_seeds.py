@@ -16,7 +16,7 @@ from tidelog.wire.frames import Messages
 from tidelog.wire.parcels import Parcel
 from tidelog_service.engine.packets import Packet
 
-_SEEDS = range(34)
+_SEEDS = range(26)
 _SOAK_SEEDS = "2000"
 
 

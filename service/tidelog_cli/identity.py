@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from tidelog.wire.errors import UsageError
 from tidelog.wire.topics import checked_device
-from tidelog_cli import profiles
+from tidelog_cli import options, profiles
 from tidelog_cli.options import URL_DEFAULT
 
 MEMORY: Final = ":memory:"
@@ -31,12 +30,12 @@ class Identity:
         profile_folder: where profiles are, ``None`` for the usual place.
     """
 
-    url: str = ""
-    device: str = ""
-    store: str = ""
-    secret_file: Path | None = None
-    profile: str = ""
-    profile_folder: Path | None = None
+    url: options.Url = ""
+    device: options.Device = ""
+    store: options.Store = ""
+    secret_file: options.SecretFile = None
+    profile: options.Profile = ""
+    profile_folder: options.ProfileFolder = None
 
     def local(self) -> tuple[str, str]:
         """What is needed to read the store alone.
@@ -59,6 +58,17 @@ class Identity:
                 hint="--store FILE, or --as PROFILE; :memory: keeps nothing, not even unsent messages",
             )
         return checked_device(device), store
+
+    def kept(self, what: str = "a store in memory") -> tuple[str, str]:
+        """As `local`, for what is of no use in a store that ends with the command.
+
+        Raises:
+            UsageError: as `local`; or the store is one in memory.
+        """
+        device, store = self.local()
+        if store == MEMORY:
+            raise UsageError(f"{what} holds nothing yet", hint="--store FILE, or --as PROFILE")
+        return device, store
 
     def online(self) -> profiles.Profile:
         """What is needed to connect: options first, then the profile.

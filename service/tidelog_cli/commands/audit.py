@@ -10,6 +10,7 @@ import typer
 from tidelog_cli import options
 from tidelog_cli.exits import ExitCode
 from tidelog_cli.findings import finding, places
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
 from tidelog_cli.session import device_at_rest
 from tidelog_cli.terminal import note, print_json, print_line
@@ -18,6 +19,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@grouped
 def audit(
     *,
     channel: options.Channels = None,
@@ -30,12 +32,7 @@ def audit(
         ),
     ] = True,
     timeout: options.Timeout = 60.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Check that this device has everything, and the same as the service.
@@ -45,14 +42,6 @@ def audit(
     records, and these are brought anew: three times at most. Ends with 7 where something is lacking or
     differs even so.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     with device_at_rest(identity, live=False) as session:
         report = session.audit(channels=channel or None, peers=peer or None, repair=repair, timeout=timeout)
     if as_json:

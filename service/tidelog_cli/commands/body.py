@@ -12,7 +12,8 @@ from tidelog.device import Device
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.bars import transfer_bar
-from tidelog_cli.identity import MEMORY, Identity
+from tidelog_cli.grouping import grouped
+from tidelog_cli.identity import Identity
 from tidelog_cli.lines import body_json
 from tidelog_cli.session import device_at_rest
 from tidelog_cli.terminal import print_json, print_line
@@ -21,6 +22,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@grouped
 def body(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")],
     seq: Annotated[
@@ -32,12 +34,7 @@ def body(
         typer.Option("-o", "--output", metavar="FILE", help="Write it there; default: standard output."),
     ] = None,
     timeout: options.Timeout = 30.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Bring a large body whole.
@@ -46,16 +43,7 @@ def body(
     this device's store: where it is cut off, the next call goes on from there, and once it is whole it needs
     no link. --timeout says how long nothing may come.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
-    if identity.local()[1] == MEMORY:
-        raise UsageError("a store in memory holds nothing yet", hint="--store FILE, or --as PROFILE")
+    identity.kept()
     with device_at_rest(identity, live=False) as session:
         if output is None:
             _print(channel, seq, _fetched(session, channel, seq, timeout), as_json=as_json)

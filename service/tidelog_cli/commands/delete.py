@@ -9,6 +9,7 @@ import typer
 
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
 from tidelog_cli.receipts import awaited, print_sent
 from tidelog_cli.session import opened_device
@@ -19,6 +20,7 @@ _SEQS: Final = re.compile(r"([0-9]{1,15})(?:-([0-9]{1,15}))?")
 
 
 @app.command()
+@grouped
 def delete(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")],
     seqs: Annotated[
@@ -27,12 +29,7 @@ def delete(
     ],
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Delete messages everywhere.
@@ -40,14 +37,6 @@ def delete(
     They must be one's own: where one is another user's, none is deleted. Devices that have not got them yet
     never will.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     ranges = [_range(given) for given in seqs]
     with opened_device(identity, live=False) as session:
         receipt = awaited(session, session.delete(channel, ranges), timeout, kept=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tidelog_cli import options
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
 from tidelog_cli.receipts import awaited, print_sent
 from tidelog_cli.session import opened_device
@@ -16,6 +17,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@grouped
 def edit(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")],
     seq: Annotated[
@@ -27,12 +29,7 @@ def edit(
     ] = "-",
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Replace the text of a message.
@@ -40,14 +37,6 @@ def edit(
     It must be one's own, and in this device's store. Others get the new text in place of the old one; the
     record then has the number of the edit.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     body = sys.stdin.buffer.read() if text == "-" else text.encode(errors="surrogateescape")
     with opened_device(identity, live=False) as session:
         receipt = awaited(session, session.edit(channel, seq, body), timeout, kept=True)

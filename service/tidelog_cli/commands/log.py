@@ -17,7 +17,8 @@ from tidelog.wire.frames import KIND_DELETE
 from tidelog.wire.topics import checked_channel
 from tidelog_cli import options
 from tidelog_cli.backlog import Backlog
-from tidelog_cli.identity import MEMORY, Identity
+from tidelog_cli.grouping import grouped
+from tidelog_cli.identity import Identity
 from tidelog_cli.lines import print_record
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +27,7 @@ _PAGE_RECORDS: Final = 1_000
 
 
 @app.command()
+@grouped
 def log(
     channel: Annotated[
         str | None,
@@ -42,12 +44,7 @@ def log(
             help="What is left of before the service was set back, and which it may not have any more.",
         ),
     ] = False,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Print the records that this device holds.
@@ -55,12 +52,9 @@ def log(
     In the order of the log, without traffic, also while `tidelog watch` or another program uses the store.
     With --json one object a line.
     """
-    del url, secret_file  # accepted so that all device commands can be called alike
     if stranded and tail is not None:
         raise UsageError("--tail is not for --stranded records", hint="tidelog log --help")
-    who, place = Identity(device=device, store=store, profile=profile, profile_folder=profile_dir).local()
-    if place == MEMORY:
-        raise UsageError("a store in memory holds nothing yet", hint="--store FILE, or --as PROFILE")
+    who, place = identity.kept()
     with closing(SqliteStore(place, device=who, read_only=True)) as opened:
         holdings = _chosen(opened, channel)
         width = max((len(holding.channel) for holding in holdings), default=0)
@@ -72,7 +66,7 @@ def log(
             for record in map(shown, found):
                 if record.kind != KIND_DELETE:
                     print_record(record, as_json=as_json, channel_width=width)
-        Backlog.of(opened.load().outbox).told(profile)
+        Backlog.of(opened.load().outbox).told(identity.profile)
 
 
 def _chosen(store: Store, channel: str | None) -> list[Holding]:

@@ -11,9 +11,9 @@ from tidelog.channels import Channel, channels_of, marks_of
 from tidelog.device import Device
 from tidelog.replica.ports import Mark, Store
 from tidelog.store.sqlite import SqliteStore
-from tidelog.wire.errors import UsageError
 from tidelog_cli import options
-from tidelog_cli.identity import MEMORY, Identity
+from tidelog_cli.grouping import grouped
+from tidelog_cli.identity import Identity
 from tidelog_cli.receipts import awaited
 from tidelog_cli.session import opened_device
 from tidelog_cli.terminal import print_json, print_line, print_rows
@@ -24,6 +24,7 @@ _KEPT: Final = "the mark is kept; the next connection sends it"
 
 
 @app.command()
+@grouped
 def mark(
     channel: Annotated[
         str | None,
@@ -35,12 +36,7 @@ def mark(
     ] = None,
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Say how far one has read, and show it.
@@ -49,14 +45,6 @@ def mark(
     mark only rises. Unread are messages above it that others wrote and that this device holds; - where it is
     not known yet whose device this is.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     if channel is None:
         _show(identity, as_json=as_json)
         return
@@ -75,9 +63,7 @@ def _newest(device: Device, channel: str) -> int:
 
 
 def _show(identity: Identity, *, as_json: bool) -> None:
-    who, place = identity.local()
-    if place == MEMORY:
-        raise UsageError("a store in memory holds nothing yet", hint="--store FILE, or --as PROFILE")
+    who, place = identity.kept()
     with closing(SqliteStore(place, device=who, read_only=True)) as opened:
         rows = [_row(opened, one, as_json=as_json) for one in channels_of(opened)]
     print_rows(["channel", "head", "read", "unread", "others"], rows, as_json=as_json)

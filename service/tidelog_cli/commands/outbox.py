@@ -14,7 +14,8 @@ from tidelog.replica.revisions import shown_entry
 from tidelog.store.sqlite import SqliteStore
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
-from tidelog_cli.identity import MEMORY, Identity
+from tidelog_cli.grouping import grouped
+from tidelog_cli.identity import Identity
 from tidelog_cli.lines import body_json
 from tidelog_cli.session import opened_device
 from tidelog_cli.terminal import local_time, note, print_json, print_line, print_rows
@@ -22,6 +23,7 @@ from tidelog_cli.terminal import local_time, note, print_json, print_line, print
 app = typer.Typer(help="See to messages that were refused.", no_args_is_help=True, add_completion=False)
 
 _SHOWN_CHARACTERS: Final = 40
+_OUTBOX: Final = "an outbox in memory"
 
 _Number = Annotated[
     int, typer.Argument(metavar="N", min=1, help="The message's number, as `tidelog outbox list` shows it.")
@@ -29,23 +31,17 @@ _Number = Annotated[
 
 
 @app.command("list")
+@grouped
 def list_outbox(
     *,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """List the messages that have no receipt.
 
     Without traffic. What has a code under `refused` is not sent again by itself; the others wait for a link.
     """
-    del url, secret_file  # accepted so that all device commands can be called alike
-    identity = Identity(device=device, store=store, profile=profile, profile_folder=profile_dir)
-    who, place = _kept(identity)
+    who, place = identity.kept(_OUTBOX)
     with closing(SqliteStore(place, device=who, read_only=True)) as opened:
         entries = list(map(shown_entry, opened.load().outbox))
     rows = [_told(entry) if as_json else _row(entry) for entry in entries]
@@ -56,27 +52,15 @@ def list_outbox(
 
 
 @app.command()
+@grouped
 def discard(
     number: _Number,
     *,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Forget a message that was refused. Needs no link."""
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
-    _kept(identity)
+    identity.kept(_OUTBOX)
     with opened_device(identity, live=False) as session:
         _checked_refused(session, number)
         session.discard(number)
@@ -87,15 +71,11 @@ def discard(
 
 
 @app.command()
+@grouped
 def resubmit(
     number: _Number,
     *,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Put a message that was refused into the outbox again, under a new number.
@@ -103,15 +83,7 @@ def resubmit(
     For when the reason is gone: the channel exists now, or the user has become a member. Needs no link; the
     next command that connects sends it.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
-    _kept(identity)
+    identity.kept(_OUTBOX)
     with opened_device(identity, live=False) as session:
         _checked_refused(session, number)
         session.resubmit(number)
@@ -119,14 +91,6 @@ def resubmit(
         print_json({"n": number, "resubmitted": True})
     else:
         print_line(f"message {number} is to be sent again; the next `tidelog sync` sends it")
-
-
-def _kept(identity: Identity) -> tuple[str, str]:
-    """Device and store; an outbox in memory would be empty."""
-    who, place = identity.local()
-    if place == MEMORY:
-        raise UsageError("an outbox in memory holds nothing yet", hint="--store FILE, or --as PROFILE")
-    return who, place
 
 
 def _checked_refused(device: Device, number: int) -> None:

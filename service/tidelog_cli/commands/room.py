@@ -10,6 +10,7 @@ import typer
 from tidelog.device import Device
 from tidelog.replica.steps import Membership
 from tidelog_cli import options
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
 from tidelog_cli.lines import standing
 from tidelog_cli.session import opened_device
@@ -30,6 +31,7 @@ _Role = Annotated[
 
 
 @app.command()
+@grouped
 def create(
     channel: _Channel,
     users: Annotated[
@@ -46,26 +48,13 @@ def create(
         ),
     ] = False,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Make a channel, which this device's user then owns.
 
     The same again does no harm. A name that is taken in any other way is refused, with `channel_exists`.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     _ask(
         identity,
         lambda session: session.create_channel(
@@ -76,107 +65,59 @@ def create(
 
 
 @app.command()
+@grouped
 def direct(
     user: Annotated[str, typer.Argument(metavar="USER", help="The other user.")],
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Print the name of the conversation with another user; it is made where it is not there."""
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     _ask(identity, lambda session: session.direct(user, timeout=timeout), as_json=as_json)
 
 
 @app.command()
+@grouped
 def invite(
     channel: _Channel,
     users: _Users,
     *,
     role: _Role = "writer",
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Make users members of a channel that this device's user owns, or give members another role."""
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     _ask(
         identity, lambda session: session.invite(channel, users, role=role, timeout=timeout), as_json=as_json
     )
 
 
 @app.command()
+@grouped
 def remove(
     channel: _Channel,
     users: _Users,
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """End memberships in a channel that this device's user owns. What the users wrote stays."""
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     _ask(identity, lambda session: session.remove(channel, users, timeout=timeout), as_json=as_json)
 
 
 @app.command()
+@grouped
 def leave(
     channel: _Channel,
     *,
     timeout: options.Timeout = 10.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Leave a channel. What one wrote stays; the last owner stays as long as others do."""
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     _ask(identity, lambda session: session.leave(channel, timeout=timeout), as_json=as_json)
 
 

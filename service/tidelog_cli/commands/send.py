@@ -11,6 +11,7 @@ import typer
 from tidelog.wire.errors import UsageError
 from tidelog_cli import options
 from tidelog_cli.bars import transfer_bar
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import MEMORY, Identity
 from tidelog_cli.receipts import awaited, print_sent
 from tidelog_cli.session import opened_device
@@ -19,6 +20,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@grouped
 def send(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")],
     text: Annotated[
@@ -45,12 +47,7 @@ def send(
             "--no-wait", help="Leave it in the outbox; the next `sync`, `send` or `watch` sends it."
         ),
     ] = False,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Send a message and wait for its receipt.
@@ -59,14 +56,6 @@ def send(
     this device's disk: where the link is down, this ends with 3 and the next command that connects sends it.
     A body of more than 32 KiB goes in pieces, and from where it was cut off; --timeout is then for each.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     body = _body(text, file)
     if no_wait and identity.local()[1] == MEMORY:
         raise UsageError(

@@ -14,8 +14,9 @@ from tidelog_cli import options
 from tidelog_cli.backlog import Backlog
 from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
-from tidelog_cli.moments import moment
+from tidelog_cli.selection import Selection
 from tidelog_cli.session import device_at_rest
 from tidelog_cli.terminal import note, print_json, print_line
 
@@ -25,16 +26,10 @@ _OUTBOX_POLL_SECONDS = 0.02
 
 
 @app.command()
+@grouped
 def sync(
     *,
-    channel: options.Channels = None,
-    peer: options.Peers = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    newest: options.Newest = None,
-    author: options.Authors = None,
-    kind: options.Kinds = None,
-    max_body: options.MaxBody = None,
+    selection: Selection,
     manifest: Annotated[
         bool,
         typer.Option(
@@ -62,12 +57,7 @@ def sync(
         ),
     ] = "newest",
     timeout: options.Timeout = 30.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Fetch what this device lacks.
@@ -81,26 +71,11 @@ def sync(
     twice or too late. Ends with 7 where something remains; messages that the service has refused do
     not count, see `tidelog outbox`.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     with device_at_rest(identity, live=False) as session:
         before = Backlog.of(session.outbox())
         _empty_outbox(session, timeout)
         report = session.sync(
-            channels=channel or None,
-            peers=peer or None,
-            since=moment(since),
-            until=moment(until),
-            newest=newest,
-            authors=author or None,
-            kinds=kind or None,
-            max_body=max_body,
+            **selection.chosen(),
             mode="manifest" if manifest else "delta",
             wanted=wanted,
             max_bytes=max_bytes,
@@ -113,7 +88,7 @@ def sync(
     sent = max(0, before.waiting - after.waiting - refused)
     _print_report(report, after, sent=sent, as_json=as_json)
     if not as_json:
-        after.told(profile)
+        after.told(identity.profile)
     if after.waiting or not report.complete:
         raise typer.Exit(ExitCode.INCOMPLETE)
 

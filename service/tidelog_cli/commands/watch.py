@@ -17,6 +17,7 @@ from tidelog.wire.errors import Unavailable
 from tidelog_cli import options
 from tidelog_cli.costs import summary
 from tidelog_cli.exits import ExitCode
+from tidelog_cli.grouping import grouped
 from tidelog_cli.identity import Identity
 from tidelog_cli.lines import print_record, standing
 from tidelog_cli.session import opened_device
@@ -29,6 +30,7 @@ _LINK_CHECK_SECONDS: Final = 0.5
 
 
 @app.command()
+@grouped
 def watch(
     *,
     channel: Annotated[
@@ -36,12 +38,7 @@ def watch(
         typer.Option("--channel", metavar="CHANNEL", help="Only this channel; more than once. Default: all."),
     ] = None,
     timeout: options.Timeout = 30.0,
-    url: options.Url = "",
-    device: options.Device = "",
-    store: options.Store = "",
-    secret_file: options.SecretFile = None,
-    profile: options.Profile = "",
-    profile_dir: options.ProfileFolder = None,
+    identity: Identity,
     as_json: options.Json = False,
 ) -> None:
     """Print records as they arrive.
@@ -49,14 +46,6 @@ def watch(
     First it catches up, and prints what that brings too; then it goes on until Ctrl-C. A lost link is taken
     up again by itself. With --json one object a line.
     """
-    identity = Identity(
-        url=url,
-        device=device,
-        store=store,
-        secret_file=secret_file,
-        profile=profile,
-        profile_folder=profile_dir,
-    )
     arrived: queue.SimpleQueue[Record] = queue.SimpleQueue()
     chosen = set(channel or ())
     signal.signal(signal.SIGTERM, _terminated)

@@ -24,7 +24,7 @@ from tidelog_service.engine.dictionaries import Lender, Library
 from tidelog_service.engine.enrolling import Serving
 from tidelog_service.engine.marking import Asked as Marked
 from tidelog_service.engine.marking import Marking
-from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
+from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally, refused
 from tidelog_service.engine.paging import LOOKS, Paging
 from tidelog_service.engine.ports import Log, Press, Store
 from tidelog_service.engine.presence import Attendance
@@ -40,6 +40,9 @@ _ENROL_COST = 20
 
 _PORTION_BYTES = 16_384
 """And one for asking for so many bytes of a large body: they are read and sent, nothing more."""
+
+
+_Request = SyncRequest | Resync | Query | Fetch | Enrol | Ask | Audit
 
 
 class Answering:
@@ -78,7 +81,7 @@ class Answering:
         self._paging = Paging(
             store, press, library=library, rates=rates, attendance=attendance, bounds=bounds, tally=tally
         )
-        self._auditor = Auditor(store, rates=rates, tally=tally)
+        self._auditor = Auditor(store, rates=rates)
         self._marking = Marking(store, attendance=attendance, rates=rates, tally=tally)
         self._tally = tally
 
@@ -125,7 +128,7 @@ class Answering:
         if isinstance(request, Ask):
             cost += (request.page_bytes - 1) // _PORTION_BYTES
         if not self._rates.admit(device, now_ms, cost=cost):
-            return self._busy(question, request, "too many requests")
+            return self._fault(question, request, Code.BUSY, "too many requests")
         asked = _asked(question)
         if asked is not None:
             return asked
@@ -142,7 +145,7 @@ class Answering:
             case Ask():
                 return self._hand_out(question, request)
             case Audit():
-                return self._auditor.answer(question.terminal, request, now_ms)
+                return self._compare(question, request, now_ms)
             case Query() if request.depth:
                 return self._survey(question, request, now_ms)
             case Query(request=SyncRequest() as inner):
@@ -154,17 +157,12 @@ class Answering:
     def _enrol(self, question: Question, frame: Enrol, now_ms: int) -> Iterator[Reply]:
         """Change members, answer, and tell those whom it concerns and who are there."""
         if not self._rates.admit(question.device, now_ms, cost=_ENROL_COST + len(frame.users)):
-            yield self._busy(question, frame, "too many requests")
+            yield self._fault(question, frame, Code.BUSY, "too many requests")
             return
         try:
             done = self._enroller.serve(frame, question.terminal, now_ms)
-        except Unavailable:
-            yield self._busy(question, frame, "the store does not answer")
-            return
-        except ProtocolError as error:
-            self._tally["refused_" + error.wire_code.word] += 1
-            fault = Fault(code=error.wire_code, rid=frame.rid, text=str(error))
-            yield Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+        except (Unavailable, ProtocolError) as error:
+            yield self._refused(question, frame, error)
             return
         self._tally["enrolled"] += 1
         yield Reply(question.device, wire.encode(done.roster, question.encoding))
@@ -173,31 +171,18 @@ class Answering:
             if form is not None:
                 yield Reply(device, wire.encode(roster, form.encoding), Kind.PUSHES)
 
-    def _busy(
-        self,
-        question: Question,
-        request: SyncRequest | Resync | Query | Fetch | Enrol | Ask | Audit,
-        text: str,
-    ) -> Reply:
-        self._tally["refused_" + Code.BUSY.word] += 1
-        bounded = isinstance(request, SyncRequest | Resync | Query | Audit) and request.room
-        fault = Fault(code=Code.BUSY, rid=request.rid, text="" if bounded else text)
-        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
-
-    def _refused(
-        self,
-        question: Question,
-        request: SyncRequest | Resync | Query | Fetch | Ask | Audit,
-        error: Unavailable | ProtocolError,
-    ) -> Reply:
+    def _refused(self, question: Question, request: _Request, error: Unavailable | ProtocolError) -> Reply:
         if isinstance(error, Unavailable):
             # Not the whole batch again: its messages are on disk.
-            return self._busy(question, request, "the store does not answer")
-        self._tally["refused_" + error.wire_code.word] += 1
+            return self._fault(question, request, Code.BUSY, "the store does not answer")
+        text = "" if error.wire_code is Code.TOKEN else str(error)
+        return self._fault(question, request, error.wire_code, text)
+
+    def _fault(self, question: Question, request: _Request, code: Code, text: str = "") -> Reply:
+        """No, and why, for people, unless the answer has a bound."""
         bounded = isinstance(request, SyncRequest | Resync | Query | Audit) and request.room
-        text = "" if error.wire_code is Code.TOKEN or bounded else str(error)
-        fault = Fault(code=error.wire_code, rid=request.rid, text=text)
-        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
+        fault = Fault(code=code, rid=request.rid, text="" if bounded else text)
+        return refused(self._tally, question.device, fault, question.encoding)
 
     def _lend(self, question: Question, request: Fetch) -> Reply:
         piece = self._lender.answer(request, question.encoding)
@@ -211,15 +196,20 @@ class Answering:
         self._tally["surveyed"] += 1
         return Reply(question.device, payload)
 
+    def _compare(self, question: Question, audit: Audit, now_ms: int) -> Reply:
+        verdict = self._auditor.answer(question.terminal, audit, now_ms)
+        self._tally["audited"] += 1
+        return Reply(question.device, wire.encode(verdict, question.encoding))
+
     def _hand_out(self, question: Question, ask: Ask) -> Reply:
         """A portion of a body, to a user who may read its record now."""
         log = self._store.readable(question.terminal.user_id, ask.channel)
         if log is None:
-            return self._no(question, ask, Code.NO_CHANNEL)
+            return self._fault(question, ask, Code.NO_CHANNEL)
         there = log.epoch == ask.epoch and log.floor <= ask.seq <= log.head
         frame = self._portion(ask, log, question.encoding) if there else None
         if frame is None:
-            return self._no(question, ask, Code.NO_RECORD)
+            return self._fault(question, ask, Code.NO_RECORD)
         self._tally["portions"] += 1
         return Reply(question.device, wire.encode(frame, question.encoding))
 
@@ -231,11 +221,6 @@ class Answering:
         one = RangeSet([(ask.seq, ask.seq + 1)])
         rows = self._store.rows(log.id, one, records_max=1, bytes_max=0, newest_first=True)
         return inline_portion(ask, rows[0], page_bytes_max=most, encoding=encoding) if rows else None
-
-    def _no(self, question: Question, ask: Ask, code: Code) -> Reply:
-        self._tally["refused_" + code.word] += 1
-        fault = Fault(code=code, rid=ask.rid)
-        return Reply(question.device, wire.encode(fault, question.encoding), Kind.FAULTS)
 
     def _answer(self, question: Question, request: SyncRequest, filter_: Filter | None, now_ms: int) -> Reply:
         self._attendance.asked(

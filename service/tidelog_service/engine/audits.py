@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from tidelog.wire import packed
 from tidelog.wire.audit_frames import Audit, Verdict, shares
-from tidelog.wire.errors import Code, ProtocolError, TidelogError
+from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fingerprints import SUM_STOP, log_fingerprint
-from tidelog.wire.frames import Fault, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import AUDIT_SUM_STOP
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.queries import Filter
@@ -22,7 +21,6 @@ from tidelog_service.engine import tokens
 from tidelog_service.engine.drafting import outstanding
 from tidelog_service.engine.filtering import scoped
 from tidelog_service.engine.inquiries import Inquiry, filtered, stated
-from tidelog_service.engine.packets import Kind, Reply, Tally
 from tidelog_service.engine.ports import Log, Store, Terminal
 from tidelog_service.engine.rates import Rates
 from tidelog_service.engine.requests import proven
@@ -47,36 +45,26 @@ class Auditor:
     Args:
         store: the durable state.
         rates: how much a device may ask.
-        tally: counts.
     """
 
-    def __init__(self, store: Store, *, rates: Rates, tally: Tally) -> None:
+    def __init__(self, store: Store, *, rates: Rates) -> None:
         """See the class."""
         self._store = store
         self._rates = rates
-        self._tally = tally
 
-    def answer(self, terminal: Terminal, audit: Audit, now_ms: int) -> Reply:
-        """Answer an audit with a verdict, or a fault.
+    def answer(self, terminal: Terminal, audit: Audit, now_ms: int) -> Verdict:
+        """Compare.
 
         Args:
             terminal: who asks.
             audit: what it says that it has.
             now_ms: the service's clock, Unix milliseconds.
-        """
-        try:
-            verdict = self._verdict(terminal, audit, now_ms)
-        except TidelogError as error:
-            code = error.wire_code if isinstance(error, ProtocolError) else Code.BUSY
-            self._tally["refused_" + code.word] += 1
-            text = "" if code is Code.TOKEN else str(error)
-            return Reply(
-                terminal.device, packed.encode(Fault(code=code, rid=audit.rid, text=text)), Kind.FAULTS
-            )
-        self._tally["audited"] += 1
-        return Reply(terminal.device, packed.encode(verdict))
 
-    def _verdict(self, terminal: Terminal, audit: Audit, now_ms: int) -> Verdict:
+        Raises:
+            ProtocolError: the token is not known (code TOKEN), too many requests (BUSY), or it asks about a
+                place that is not there (MALFORMED).
+            Unavailable: the store failed.
+        """
         logs = self._store.logs_of(terminal.user_id)
         asked = scoped(Filter(patterns=audit.patterns), logs)
         if isinstance(audit.request, int):

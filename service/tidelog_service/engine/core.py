@@ -17,7 +17,7 @@ from tidelog_service.engine.dictionaries import Library, NoLibrary
 from tidelog_service.engine.enrolling import NoRolls, Serving
 from tidelog_service.engine.gathering import Count, Gathering, is_foreign
 from tidelog_service.engine.ingest import Add, Draft, Ingested, ingest
-from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally
+from tidelog_service.engine.packets import Bounds, Kind, Packet, Reply, Tally, refused
 from tidelog_service.engine.ports import Press, Store, Witness
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.press import InProcessPress
@@ -161,9 +161,9 @@ class Engine:
             return
         for device, frame, encoding in self._uploads.receive(chunks, now_ms):
             if isinstance(frame, Fault):
-                self.tally["refused_" + frame.code.word] += 1
-            kind = Kind.FAULTS if isinstance(frame, Fault) else Kind.ANSWERS
-            yield Reply(device, wire.encode(frame, encoding), kind)
+                yield refused(self.tally, device, frame, encoding)
+            else:
+                yield Reply(device, wire.encode(frame, encoding))
         self.tally["chunks"] += len(chunks)
 
     def _receive(self, drafts: Sequence[Draft], foreign: Sequence[Packet], now_ms: int) -> Iterator[Reply]:

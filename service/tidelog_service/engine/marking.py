@@ -17,7 +17,7 @@ from tidelog.wire.limits import MARKS_MAX, PACKET_BYTES_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.marks import others_of, seen_from
-from tidelog_service.engine.packets import Kind, Reply, Tally
+from tidelog_service.engine.packets import Kind, Reply, Tally, refused
 from tidelog_service.engine.ports import Log, Store, Terminal
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.rates import Rates
@@ -93,9 +93,8 @@ class Marking:
         return told + list(self._live(raised, now_ms))
 
     def _busy(self, asked: Asked, text: str) -> Reply:
-        self._tally["refused_" + Code.BUSY.word] += 1
         fault = Fault(code=Code.BUSY, rid=asked.request.rid, text=text)
-        return Reply(asked.terminal.device, wire.encode(fault, asked.encoding), Kind.FAULTS)
+        return refused(self._tally, asked.terminal.device, fault, asked.encoding)
 
     def _raise(self, batch: Sequence[Asked]) -> tuple[dict[int, _Logs], list[_Raised]]:
         """What each user may read as it stands then, and what rose."""

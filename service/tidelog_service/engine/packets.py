@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tidelog.wire import limits
+from tidelog.wire import payload as wire
+from tidelog.wire.frames import Fault
+from tidelog.wire.payload import Encoding
 
 
 class Kind(StrEnum):
@@ -82,3 +85,9 @@ class Bounds:
 
 Tally = Counter[str]
 """Counts by reason: packets dropped, faults answered, records stored, duplicates and the like."""
+
+
+def refused(tally: Tally, device: str, fault: Fault, encoding: Encoding = Encoding.PACKED) -> Reply:
+    """A fault as a reply; it is counted by its code."""
+    tally["refused_" + fault.code.word] += 1
+    return Reply(device, wire.encode(fault, encoding), Kind.FAULTS)

@@ -20,7 +20,7 @@ from tidelog_service.engine.experience import Experiences
 from tidelog_service.engine.inquiries import Inquiry, unfiltered
 from tidelog_service.engine.manifest import Survey, in_scope, manifest
 from tidelog_service.engine.marks import marked
-from tidelog_service.engine.packets import Bounds, Kind, Reply, Tally
+from tidelog_service.engine.packets import Bounds, Reply, Tally, refused
 from tidelog_service.engine.ports import KeptToken, Press, Store
 from tidelog_service.engine.presence import Attendance
 from tidelog_service.engine.preview import Rehearsal, estimate
@@ -161,10 +161,9 @@ class Paging:
 
     def _fault(self, asked: Asked, error: TidelogError) -> Reply:
         code = error.wire_code if isinstance(error, ProtocolError) else Code.BUSY
-        self._tally["refused_" + code.word] += 1
         text = "" if code is Code.TOKEN or asked.request.room else str(error)
         fault = Fault(code=code, rid=asked.request.rid, text=text)
-        return Reply(asked.terminal.device, packed.encode(fault), Kind.FAULTS)
+        return refused(self._tally, asked.terminal.device, fault)
 
     # Before the bodies are compressed
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tidelog.codec.parcels import expand
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame, Presence, SyncRequest
+from tidelog.wire.frames import Presence, SyncRequest
 from tidelog.wire.json_bodies import body_fields
 from tidelog.wire.json_ranges import from_ranges
 from tidelog.wire.page_frames import Page, Resync

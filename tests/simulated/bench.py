@@ -15,7 +15,8 @@ from tidelog.replica.steps import Chance, Event, Step
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.anyframe import Frame
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.limits import CONTEXT_BYTES_MAX
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.payload import Encoding

@@ -11,7 +11,7 @@ from tidelog.replica.requests import Job
 from tidelog.replica.steps import AuditEnded, AuditReport, Event, SyncEnded, SyncReport
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import Frame
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.mqttsize import publish_bytes
 from tidelog.wire.page_frames import Page
 from tidelog.wire.ranges import EMPTY, RangeSet

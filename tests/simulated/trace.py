@@ -30,6 +30,7 @@ from tidelog.replica.steps import (
     Marked as Heard,
 )
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.enrolling import Enrol, Role, Roster
 from tidelog.wire.errors import ProtocolError
@@ -39,7 +40,6 @@ from tidelog.wire.frames import (
     KIND_STUB,
     Delta,
     Fault,
-    Frame,
     Messages,
     Part,
     Push,

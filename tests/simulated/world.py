@@ -19,7 +19,8 @@ from tidelog.replica.steps import Event, Receipted, Refused
 from tidelog.replica.tuning import Tuning
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload as wire
-from tidelog.wire.frames import KIND_DELETE, Delta, Frame, Push
+from tidelog.wire.anyframe import Frame
+from tidelog.wire.frames import KIND_DELETE, Delta, Push
 from tidelog.wire.marks import Marks
 from tidelog.wire.page_frames import Page
 from tidelog.wire.primed import PrimedPush

@@ -15,9 +15,10 @@ from tidelog.bodies import pieces, save
 from tidelog.replica.ports import BodyPart, Changes, Record
 from tidelog.store.memory import MemoryStore
 from tidelog.wire import payload
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import KIND_STUB, Fault, Frame, Message, Part, Receipts, Rejection
+from tidelog.wire.frames import KIND_STUB, Fault, Message, Part, Receipts, Rejection
 from tidelog.wire.frames import Record as WireRecord
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.payload import Encoding

@@ -10,7 +10,7 @@ import pytest
 from tidelog.choice import Choice, chosen
 from tidelog.codec.page import Rule
 from tidelog.wire.errors import UsageError
-from tidelog.wire.queries import Filter, matches
+from tidelog.wire.queries import Filter
 from tidelog.wire.topics import is_pattern
 
 
@@ -80,5 +80,5 @@ def test_what_is_wrong_is_refused(arguments: dict[str, Any]) -> None:
 )
 def test_patterns_match_as_in_mqtt(pattern: str, names: list[str], others: list[str]) -> None:
     assert is_pattern(pattern)
-    assert all(matches(pattern, name) for name in names)
-    assert not any(matches(pattern, name) for name in others)
+    assert all(Filter(patterns=(pattern,)).admits(name) for name in names)
+    assert not any(Filter(patterns=(pattern,)).admits(name) for name in others)

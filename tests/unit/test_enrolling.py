@@ -11,9 +11,10 @@ from stacks import eventually
 from tidelog import Denied, Device, Membership, Unavailable, UsageError
 from tidelog.replica.ports import Listener
 from tidelog.wire import payload
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code, TidelogError
-from tidelog.wire.frames import Fault, Frame
+from tidelog.wire.frames import Fault
 from tidelog.wire.payload import Encoding
 
 

@@ -9,7 +9,7 @@ from tidelog.replica.requests import Job, Spent
 from tidelog.replica.steps import Effects
 from tidelog.wire import payload as wire
 from tidelog.wire import topics
-from tidelog.wire.frames import Frame
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.parcels import Parcel
 from tidelog.wire.payload import Encoding
 

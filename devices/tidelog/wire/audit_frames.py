@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+# That module's union of all frames takes in those below.
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import EMPTY, RangeSet, Run
-
-if TYPE_CHECKING:
-    # That module's union of all frames takes in those below.
-    from tidelog.wire.frames import SyncRequest
 
 
 class Span(NamedTuple):

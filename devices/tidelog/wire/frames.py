@@ -3,9 +3,8 @@
 Validation of what a peer sent happens in the decoders (`packed`, `jsonform`): a value of these types that
 came from a decoder is within the limits of `tidelog.wire.limits`.
 
-Those that are expanded in a second step, or belong to one exchange alone, have modules of their own:
-`page_frames`, `parcels`, `primed`, `fetching`, `queries`, `enrolling`, `marks`, `large`, `audit_frames`;
-`Frame` is the union of all.
+Those that are expanded in a second step, or belong to one exchange alone, have modules of their own;
+`anyframe` has them all.
 """
 
 from __future__ import annotations
@@ -14,17 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from tidelog.wire.audit_frames import Audit, Verdict
-from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code
-from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import PAGE_BYTES_DEFAULT
-from tidelog.wire.marks import MarkRequest, Marks
-from tidelog.wire.page_frames import Page, Resync
-from tidelog.wire.parcels import Parcel
-from tidelog.wire.primed import PrimedPush
-from tidelog.wire.queries import Estimate, Manifest, Query
 from tidelog.wire.ranges import EMPTY, RangeSet
 from tidelog.wire.statements import Statement
 
@@ -80,6 +70,14 @@ class Presence(IntEnum):
     def payload(self) -> bytes:
         """The digit as it goes on the wire."""
         return b"%d" % self.value
+
+    @classmethod
+    def of(cls, payload: bytes) -> Presence | None:
+        """What a status says, ``None`` for nothing; one that was cleared says that nobody is there."""
+        return _PRESENCES.get(payload)
+
+
+_PRESENCES: Final = {presence.payload: presence for presence in Presence} | {b"": Presence.OFFLINE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,32 +307,3 @@ class Fault:
     rid: int = 0
     text: str = ""
     version: int = 0
-
-
-Frame = (
-    Messages
-    | Parcel
-    | SyncRequest
-    | Resync
-    | Receipts
-    | Delta
-    | Page
-    | Push
-    | PrimedPush
-    | Fault
-    | Fetch
-    | Piece
-    | Query
-    | Manifest
-    | Estimate
-    | Enrol
-    | Roster
-    | MarkRequest
-    | Marks
-    | Ask
-    | Chunk
-    | Portion
-    | Upload
-    | Audit
-    | Verdict
-)

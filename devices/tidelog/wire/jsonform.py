@@ -21,11 +21,12 @@ from tidelog.wire import (
     json_sync,
     jsontext,
 )
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError, UsageError
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.jsontext import JsonValue, Object
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import REQUEST_ID_STOP

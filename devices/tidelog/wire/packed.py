@@ -24,12 +24,13 @@ from tidelog.wire import (
     packed_queries,
     packed_sync,
 )
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.cbor import Value
 from tidelog.wire.enrolling import Enrol, Roster
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import Delta, Fault, Frame, Messages, Push, Receipts, SyncRequest, Type
+from tidelog.wire.frames import Delta, Fault, Messages, Push, Receipts, SyncRequest, Type
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.layout import Layout
 from tidelog.wire.limits import PACKET_BYTES_MAX, REQUEST_ID_STOP, VERSION, VERSION_STOP

@@ -6,8 +6,8 @@ from enum import Enum
 from typing import Final
 
 from tidelog.wire import jsonform, packed
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame
 
 _JSON_FIRST: Final = b"{"
 

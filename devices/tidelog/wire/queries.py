@@ -9,13 +9,11 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from tidelog.wire.frames import SyncRequest
+from tidelog.wire.page_frames import Resync
 from tidelog.wire.ranges import EMPTY, RangeSet
-
-if TYPE_CHECKING:
-    from tidelog.wire.frames import SyncRequest
-    from tidelog.wire.page_frames import Resync
 
 
 class Depth(IntEnum):
@@ -151,16 +149,6 @@ class Estimate:
     pages: int = 0
     page_bytes: int = 0
     body_bytes: int = 0
-
-
-def matches(pattern: str, channel: str) -> bool:
-    """Whether an MQTT filter matches a channel's name (MQTT 3.1.1, section 4.7).
-
-    Args:
-        pattern: levels, of which ``+`` stands for any one, and ``#`` at the end for all that follow.
-        channel: a channel's name.
-    """
-    return _matcher((pattern,)).fullmatch(channel) is not None
 
 
 @lru_cache(maxsize=16)

@@ -25,8 +25,6 @@ from tidelog_service.engine import parcels
 from tidelog_service.engine.packets import Packet
 from tidelog_service.engine.ports import Store, Terminal
 
-_PRESENCES = {presence.payload: presence for presence in Presence}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -161,9 +159,7 @@ def _frame(
 
 
 def _presence(payload: bytes) -> Presence:
-    if not payload:
-        return Presence.OFFLINE
-    presence = _PRESENCES.get(payload)
+    presence = Presence.of(payload)
     if presence is None:
         raise ProtocolError("a status is one of 0, 1 and 2")
     return presence

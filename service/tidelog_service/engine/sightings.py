@@ -11,7 +11,6 @@ from tidelog.wire.topics import status_topic
 from tidelog_service.engine.packets import Packet
 
 _STATUS = "/status"
-_PRESENCES = {presence.payload: presence for presence in Presence} | {b"": Presence.OFFLINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Sightings:
         wrote: set[str] = set()
         for device, packet in received:
             if device and packet.topic.endswith(_STATUS) and packet.topic == status_topic(device):
-                presence = _PRESENCES.get(packet.payload)
+                presence = Presence.of(packet.payload)
                 # The broker publishes a last will in the device's stead, some time after it was there.
                 heard = not packet.retained and presence is not Presence.OFFLINE
                 self._note(device, Sighting(now_ms if heard else 0, presence))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.anyframe import Frame
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.marks import Member, News
 from tidelog.wire.packed import encode
 from tidelog.wire.page_frames import Content, Model, Page, Resync

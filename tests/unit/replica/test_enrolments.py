@@ -9,9 +9,10 @@ from simulated.samples import push
 from tidelog.replica.enrolments import OPEN_MAX
 from tidelog.replica.ports import Holding
 from tidelog.replica.steps import EnrolEnded, Membership, MembershipChanged, Trouble
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code, Denied, Unavailable, UsageError
-from tidelog.wire.frames import Delta, Fault, Frame, Part, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Part, SyncRequest
 
 CREATE = Enrol(rid=0, action=Action.CREATE, channel="boat")
 LEAVE = Enrol(rid=0, action=Action.LEAVE, channel="boat")

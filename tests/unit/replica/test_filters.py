@@ -20,7 +20,7 @@ from tidelog.wire import payload as wire
 from tidelog.wire.errors import ProtocolError
 from tidelog.wire.frames import Part, Push, Record, SyncRequest
 from tidelog.wire.payload import Encoding
-from tidelog.wire.queries import NO_FILTER, Depth, Filter, Listed, Manifest, Query, matches
+from tidelog.wire.queries import NO_FILTER, Depth, Filter, Listed, Manifest, Query
 from tidelog.wire.ranges import RangeSet
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.packets import Bounds
@@ -76,7 +76,9 @@ class World:
     def passing(self, name: str, chosen: Filter) -> set[int]:
         """By reading every record."""
         log = self.shelf.logs[name]
-        if chosen.patterns and not any(matches(pattern, name) for pattern in chosen.patterns):
+        if chosen.patterns and not any(
+            Filter(patterns=(pattern,)).admits(name) for pattern in chosen.patterns
+        ):
             return set()
         rows = self.rows(name)
         in_time = [

@@ -17,13 +17,13 @@ from tidelog.replica.requests import Job
 from tidelog.replica.steps import Arrived, Receipted, Refused, Renumbered, SyncEnded, SyncReport, Trouble
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.digest import answer_digest
 from tidelog.wire.errors import Code, ProtocolError, Unavailable
 from tidelog.wire.fetching import Fetch, Piece
 from tidelog.wire.frames import (
     Delta,
     Fault,
-    Frame,
     Message,
     Messages,
     Part,

@@ -10,8 +10,9 @@ from simulated.bench import Bench
 from simulated.samples import runs
 from tidelog.replica.ports import Changes, Holding, Mark
 from tidelog.replica.steps import Marked, MarkSettled, Trouble
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, UsageError
-from tidelog.wire.frames import Fault, Frame
+from tidelog.wire.frames import Fault
 from tidelog.wire.limits import MARKS_MAX
 from tidelog.wire.marks import Mark as Asked
 from tidelog.wire.marks import Marked as Told

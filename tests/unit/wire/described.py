@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Span, Verdict
-from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.json_ranges import to_ranges
 from tidelog.wire.marks import Member, News
 from tidelog.wire.page_frames import Content, Model, Page, Resync

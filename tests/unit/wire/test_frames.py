@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from tidelog.wire import frames
-from tidelog.wire.frames import Fault, Frame, Presence, Type
+from tidelog.wire.anyframe import Frame
+from tidelog.wire.frames import Fault, Presence, Type
 
 
 def test_presence_is_one_digit() -> None:

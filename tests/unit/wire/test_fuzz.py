@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidelog.wire import payload
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Verdict
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame, Type
+from tidelog.wire.frames import Type
 from tidelog.wire.limits import VERSION
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.parcels import Parcel

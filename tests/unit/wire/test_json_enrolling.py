@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame
 
 
 def read(**fields: object) -> Frame:

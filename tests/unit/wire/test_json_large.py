@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import KIND_STUB, Frame, Message, Messages
+from tidelog.wire.frames import KIND_STUB, Message, Messages
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.stubs import Stub, stub_body
 

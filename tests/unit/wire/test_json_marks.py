@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import ProtocolError
-from tidelog.wire.frames import Frame
 from tidelog.wire.limits import MARKS_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Delta, Frame, Part, Push, Record, SyncRequest
+from tidelog.wire.frames import Delta, Part, Push, Record, SyncRequest
 from tidelog.wire.limits import PAGE_RECORDS_MAX, STATEMENTS_MAX
 from tidelog.wire.ranges import EVERYTHING, RangeSet
 from tidelog.wire.statements import Statement

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from tidelog.wire import jsonform
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Verdict
 from tidelog.wire.errors import Code, ProtocolError, UsageError
-from tidelog.wire.frames import Delta, Frame
+from tidelog.wire.frames import Delta
 from tidelog.wire.page_frames import Page, Resync
 from unit.wire.strategies import FRAMES
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from tidelog.wire import packed
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import Delta, Fault, Frame, Message, Messages, Type
+from tidelog.wire.frames import Delta, Fault, Message, Messages, Type
 from tidelog.wire.limits import BODY_BYTES_MAX, PACKET_BYTES_MAX, VERSION
 from unit.wire.payloads import payload_of, refusal
 from unit.wire.strategies import FRAMES, PACKED_FRAMES

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidelog.wire import payload
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Enrol
 from tidelog.wire.errors import Code, ProtocolError
 from tidelog.wire.fetching import Fetch
-from tidelog.wire.frames import Frame, SyncRequest
+from tidelog.wire.frames import SyncRequest
 from tidelog.wire.large import Ask, Chunk
 from tidelog.wire.limits import REQUEST_ID_STOP
 from tidelog.wire.marks import MarkRequest

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tidelog.wire import jsonform, packed
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.digest import message_digest
 from tidelog.wire.errors import Code, ProtocolError
-from tidelog.wire.frames import Frame, Messages
+from tidelog.wire.frames import Messages
 from tidelog.wire.page_frames import Page, Resync
 from unit.wire import described
 

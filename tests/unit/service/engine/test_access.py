@@ -17,6 +17,7 @@ from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import (
@@ -24,7 +25,6 @@ from tidelog.wire.frames import (
     KIND_EDIT,
     Delta,
     Fault,
-    Frame,
     Message,
     Messages,
     Presence,

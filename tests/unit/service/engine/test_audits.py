@@ -9,10 +9,11 @@ import pytest
 
 from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.audit_frames import Audit, Span, Verdict
 from tidelog.wire.errors import Code
 from tidelog.wire.fingerprints import SUM_STOP, fingerprint, log_fingerprint
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Fault, Frame, Message, Messages, SyncRequest
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, Fault, Message, Messages, SyncRequest
 from tidelog.wire.limits import AUDIT_SUM_STOP
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.payload import Encoding

@@ -17,9 +17,10 @@ from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
 from tidelog.wire import varint
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, Unavailable
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import Delta, Fault, Frame, Message, Messages, Push, Receipts, SyncRequest
+from tidelog.wire.frames import Delta, Fault, Message, Messages, Push, Receipts, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX
 from tidelog.wire.mqttsize import delivery_bytes, publish_bytes
 from tidelog.wire.parcels import Basis

@@ -7,9 +7,10 @@ import pytest
 from simulated.rolls import PlainRolls
 from simulated.shelf import USERS, Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol, Role, Roster
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import Fault, Frame, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog_service.engine.core import Engine
 from tidelog_service.engine.enrolling import Enroller

@@ -6,8 +6,9 @@ import pytest
 
 from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import Fault, Frame, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.payload import Encoding
 from tidelog.wire.queries import Depth, Filter, Query
 from tidelog_service.engine.core import Engine

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from simulated.rooms import PlainRooms, RealRooms, Rooms
 from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Fault, Frame, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import MARKS_MAX, PACKET_BYTES_MAX
 from tidelog.wire.marks import Mark, Marked, MarkRequest, Marks, Member
 from tidelog.wire.payload import Encoding

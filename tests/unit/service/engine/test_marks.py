@@ -10,8 +10,9 @@ import pytest
 
 from simulated.rooms import PlainRooms, RealRooms, Rooms
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Fault, Frame, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import MARKS_MAX
 from tidelog.wire.marks import Mark, MarkRequest, Member, News
 from tidelog.wire.page_frames import Page, Resync

@@ -15,8 +15,9 @@ from tidelog.codec import offered
 from tidelog.codec.press import Pressed, PressJob
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code, Unavailable
-from tidelog.wire.frames import Fault, Frame, SyncRequest
+from tidelog.wire.frames import Fault, SyncRequest
 from tidelog.wire.limits import PACKET_BYTES_MAX, ROOM_BYTES_MIN, SEQ_STOP, STATEMENTS_MAX
 from tidelog.wire.page_frames import Page, Resync
 from tidelog.wire.payload import Encoding

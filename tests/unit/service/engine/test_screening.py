@@ -10,10 +10,11 @@ from simulated.shelf import Shelf
 from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.enrolling import Action, Enrol
 from tidelog.wire.errors import Code
 from tidelog.wire.fetching import Fetch, Piece
-from tidelog.wire.frames import Frame, Message, Messages, Presence, Receipts, SyncRequest
+from tidelog.wire.frames import Message, Messages, Presence, Receipts, SyncRequest
 from tidelog.wire.limits import VERSION
 from tidelog.wire.page_frames import Resync
 from tidelog.wire.parcels import Parcel

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.fingerprints import SUM_STOP, fingerprint
-from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB, Frame, Message, Messages
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_MESSAGE, KIND_STUB, Message, Messages
 from tidelog.wire.large import Chunk
 from tidelog.wire.payload import Encoding
 from tidelog.wire.ranges import RangeSet

@@ -10,17 +10,9 @@ import pytest
 
 from simulated.shelf import Shelf
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code
-from tidelog.wire.frames import (
-    KIND_DELETE,
-    KIND_EDIT,
-    KIND_STUB,
-    Fault,
-    Frame,
-    Message,
-    Messages,
-    Receipts,
-)
+from tidelog.wire.frames import KIND_DELETE, KIND_EDIT, KIND_STUB, Fault, Message, Messages, Receipts
 from tidelog.wire.large import Ask, Chunk, Portion, Upload
 from tidelog.wire.limits import PAGE_BYTES_MAX, PAGE_BYTES_MIN
 from tidelog.wire.payload import Encoding

@@ -15,13 +15,13 @@ from tidelog.codec.parcels import Ground, pack
 from tidelog.codec.preset import Preset
 from tidelog.replica.tuning import Tuning
 from tidelog.wire import payload as wire
+from tidelog.wire.anyframe import Frame
 from tidelog.wire.errors import Code
 from tidelog.wire.frames import (
     KIND_DELETE,
     KIND_EDIT,
     Delta,
     Fault,
-    Frame,
     Message,
     Messages,
     Push,

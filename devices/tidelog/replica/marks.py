@@ -159,15 +159,10 @@ class Marks:
             now: seconds.
             effects: what comes of it.
         """
-        for (channel, user), mark in list(self._marks.items()):
-            standing = account.get(channel)
-            if (
-                user
-                or not mark.delivered
-                or standing is None
-                or standing.epoch != mark.epoch
-                or standing.gone
-            ):
+        for standing in account:
+            channel = standing.channel
+            mark = self._marks.get((channel, ""))
+            if mark is None or not mark.delivered or standing.epoch != mark.epoch or standing.gone:
                 continue
             known = before.get(channel)
             same = known is not None and known.marks == standing.marks

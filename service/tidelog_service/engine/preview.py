@@ -29,6 +29,9 @@ _PARTS: Final = (0.4, 0.8)
 _TOLD_BYTES: Final = 9
 """What it takes to tell of a channel beside its name."""
 
+_RUN_LOOKS: Final = 4
+"""What adding up a run of numbers by the sums that are kept takes, as sizes read one by one."""
+
 _SIZES_MAX: Final = 1_000_000
 """Records whose sizes are added up: a second. Beyond it the rest counts as being like them."""
 
@@ -164,12 +167,18 @@ def _totals(lacks: tuple[Lack, ...], logs: dict[str, Log], store: Store, max_bod
     records = size = numbers = 0
     left = _SIZES_MAX
     for lack in lacks:
-        if left > 0:
-            sizes = store.sizes(logs[lack.channel].id, lack.seqs, records_max=left)
+        log_id, numbered = logs[lack.channel].id, lack.seqs.count
+        if not max_body and len(lack.seqs.runs) * _RUN_LOOKS < numbered:
+            found = store.tally(log_id, lack.seqs)
+            records += found.records
+            size += found.body_bytes
+            numbers += numbered
+        elif left > 0:
+            sizes = store.sizes(log_id, lack.seqs, records_max=left)
             records += len(sizes)
             size += sum(_travels(each, max_body) for _, each in sizes)
             left -= len(sizes)
-            numbers += lack.seqs.count if left > 0 else len(sizes)
+            numbers += numbered if left > 0 else len(sizes)
     every = sum(lack.seqs.count for lack in lacks)
     if left > 0 or not numbers:
         return records, size
